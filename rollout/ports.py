@@ -1,0 +1,310 @@
+"""What the engine needs of the world, in our own words: each port has one to four methods.
+
+No vendor's name, status code or exception crosses a port. A port that cannot answer now raises
+``Unavailable``; the pass then does nothing and the next one asks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from rollout.core.model import Decision, MeshSeen, Order, Origin, Policy, Route, Sample, Split, State, Unseen
+from rollout.core.reason import Level
+
+
+class Unavailable(Exception):  # noqa: N818 - it says what the thing is, not that an error was made
+    """Something outside does not answer; ``str()`` says what and why. Come again later."""
+
+
+class Lost(Unavailable):
+    """It answered, and what was asked for is gone (a deleted route)."""
+
+
+class Moved(Exception):  # noqa: N818 - as above
+    """A conditional write found another version: what was known is old. Nothing was written."""
+
+
+class Refused(Exception):  # noqa: N818 - as above
+    """It will never be done as asked; ``str()`` says why and what to do instead."""
+
+
+class Clock(Protocol):
+    """Time, the only source of it."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow; the zero is arbitrary."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+# --- git -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a tree below the source's path. ``refused`` says why it was not read (symlink, too big)."""
+
+    path: str
+    text: bytes = b""
+    origin: Origin = field(default=Origin())
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A whole, verified tree of one commit: its files, in order of path.
+
+    ``relation`` of the commit to the one accepted before: ``same``, ``newer`` (a descendant), ``older`` (an
+    ancestor: a stale answer), ``rewritten`` (neither), or ``first``. ``files`` is empty for ``same`` and
+    ``older``.
+    """
+
+    commit: str
+    author: str
+    subject: str
+    at: datetime
+    relation: str
+    files: tuple[File, ...] = ()
+
+
+class PolicySource(Protocol):
+    """A git repository, branch and path."""
+
+    async def read(self, accepted: str | None) -> Tree:
+        """Fetch, and read the head's tree; ``accepted`` is the commit taken last.
+
+        Raises:
+            Unavailable: not reachable, branch or path gone, or an answer that cannot be trusted.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What is wrong with a file, where (1-based), and what to write instead."""
+
+    path: str
+    line: int
+    column: int
+    code: str
+    what: str
+    instead: str = ""
+
+    def __str__(self) -> str:
+        hint = f" ({self.instead})" if self.instead else ""
+        return f"{self.path}:{self.line}:{self.column}: {self.code} {self.what}{hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What became of one file: its policies, or every complaint about it (then ``policies`` is empty)."""
+
+    path: str
+    policies: tuple[Policy, ...] = ()
+    complaints: tuple[Complaint, ...] = ()
+
+
+class Parser(Protocol):
+    """Text of policies to policies, with bounded time and memory whatever the text."""
+
+    async def parse(self, files: Sequence[File]) -> Sequence[Parsed]:
+        """One result for each file, in order."""
+        ...
+
+
+# --- mesh and metrics ----------------------------------------------------------------------------
+
+
+class Mesh(Protocol):
+    """Where weights live."""
+
+    async def read(self, route: Route, deadline: float) -> MeshSeen:
+        """What the route carries, and what the proxies say; at most ``deadline`` seconds.
+
+        Raises:
+            Lost: the route is known to be gone.
+            Unavailable: it cannot be read now.
+        """
+        ...
+
+    async def write(self, route: Route, split: Split, *, version: str, home: Split, epoch: int) -> None:
+        """Make the route carry ``split`` and bear ``epoch``, if it still has ``version``.
+
+        ``home`` is the all-stable split; it is staged before anything rises, so that going home is one move.
+
+        Raises:
+            Moved: the route has another version.
+            Refused: this mesh cannot express it.
+            Unavailable: it may or may not have been written; read again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one rollout wants counted: these backends, these response codes or classes."""
+
+    backends: tuple[str, ...]
+    codes: tuple[str, ...]
+
+
+class Metrics(Protocol):
+    """Where counters live."""
+
+    async def read(self, questions: Sequence[Question], deadline: float) -> Sequence[Sample | Unseen]:
+        """Raw cumulative samples, one answer for each question, all from one read of each proxy."""
+        ...
+
+
+# --- memory and people ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A message to people about one transition. ``key`` is the same however often it is sent."""
+
+    key: str
+    rollout: str
+    reason: str
+    level: Level
+    at: datetime
+    headline: str
+    fields: tuple[tuple[str, str], ...] = ()
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """An alert on its way to one sink. ``next_try`` is due time; ``tries`` so far."""
+
+    id: int
+    sink: str
+    alert: Alert
+    tries: int
+    next_try: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Everything that one pass wants remembered, all or nothing.
+
+    ``noteworthy``: the decision is kept in the history (its reason is new, or it acts); otherwise it only
+    replaces the rollout's present one. ``alerts`` are (sink, alert) pairs. ``outcome`` says what became of
+    the pass before's write (``written``, ``moved`` ...; empty when it made none).
+    """
+
+    name: str
+    at: datetime
+    decision: Decision
+    noteworthy: bool
+    alerts: tuple[tuple[str, Alert], ...] = ()
+    origin: Origin = field(default=Origin())
+    outcome: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How far a source is: the commit accepted, the one attempted last, and what stood in the way."""
+
+    accepted: str | None = None
+    attempted: str | None = None
+    problem: str = ""
+    rewritten: bool = False
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """Weight may not rise: for one rollout, or for all (``name`` empty)."""
+
+    name: str
+    actor: str
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a start finds: all of it written by ``Journal``. ``new``: there was no journal."""
+
+    epoch: int
+    new: bool
+    states: Mapping[str, State]
+    decisions: Mapping[str, Decision]
+    policies: Mapping[str, Policy]
+    sources: Mapping[str, SourceState]
+    orders: Mapping[str, tuple[Order, ...]]
+    freezes: tuple[Freeze, ...]
+
+
+class Journal(Protocol):
+    """Where states and decisions are remembered. Every call is one transaction, durable when it returns.
+
+    Each raises ``Unavailable`` when it cannot be written (disk full, read-only).
+    """
+
+    async def record(self, record: Record) -> None:
+        """State, decision, evidence, used orders and outbox of one pass."""
+        ...
+
+    async def accept(self, source: str, state: SourceState, policies: Mapping[str, Policy] | None) -> None:
+        """How far a source is; with ``policies``, these are the source's policies from now on."""
+        ...
+
+    async def order(self, name: str, order: Order) -> Order:
+        """Remember a person's command; the answer bears its id."""
+        ...
+
+    async def freeze(self, freeze: Freeze, *, lifted: bool) -> None:
+        """Begin or lift a freeze."""
+        ...
+
+
+class Outbox(Protocol):
+    """The journal's other half: alerts that are owed."""
+
+    async def owed(self, now: datetime, limit: int) -> Sequence[Dispatch]:
+        """The dispatches that are due, oldest first."""
+        ...
+
+    async def delivered(self, dispatch: Dispatch, at: datetime) -> None:
+        """It arrived."""
+        ...
+
+    async def failed(self, dispatch: Dispatch, why: str, next_try: datetime | None) -> None:
+        """It did not; ``None`` gives up for good."""
+        ...
+
+    async def undelivered(self) -> int:
+        """How many are owed, or were given up in the last 24 hours."""
+        ...
+
+
+class Sink(Protocol):
+    """Where alerts go."""
+
+    async def deliver(self, alert: Alert) -> None:
+        """Send it.
+
+        Raises:
+            Later: not now; try again, at the earliest after so many seconds.
+        """
+        ...
+
+
+class Later(Unavailable):
+    """A sink did not take an alert; ``after`` is what it asked for (seconds), if it did."""
+
+    def __init__(self, why: str, after: float | None = None) -> None:
+        super().__init__(why)
+        self.after = after
