@@ -1,0 +1,74 @@
+# One command each; `make help` lists them. PYTHON=python3.12 chooses another interpreter.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCKS := manifests/locks
+UV := uv==0.13.9
+
+# A folder that is not there yet is left out.
+SOURCES := rollout $(wildcard bench) tests
+CHECKED := $(wildcard tests/unit tests/property tests/simulation tests/contract tests/golden)
+END_TO_END := $(wildcard tests/e2e)
+JOBS ?= 2
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check test bench lock clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## create .venv from the hash-pinned development lock
+
+$(STAMP): $(LOCKS)/development.txt pyproject.toml
+	@PYTHON="$(PYTHON)" sh .ci/prerequisites
+	@echo "setup: installing into $(VENV) from $(LOCKS)/development.txt ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCKS)/development.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+	@echo "setup: done; the command is $(BIN)/rollout"
+
+demo: setup ## watch the DJ App's canaries on a real Envoy
+	@$(BIN)/rollout demo --once
+
+check: setup ## format, lint, types, import contracts and the quick tests (about a minute)
+	@echo "== format"
+	@$(BIN)/ruff format --check --quiet . || { echo "mend it with: $(BIN)/ruff format ."; exit 1; }
+	@echo "== lint"
+	@$(BIN)/ruff check --quiet .
+	@echo "== types"
+	@$(BIN)/mypy --no-error-summary $(SOURCES)
+	@echo "== imports"
+	@$(BIN)/lint-imports --no-logo
+	@echo "== tests"
+	@$(BIN)/python -m pytest -q -n $(JOBS) $(CHECKED)
+
+test: check ## check, then end to end on real git and real Envoy
+ifneq ($(END_TO_END),)
+	@echo "== end to end"
+	@$(BIN)/python -m pytest -q -n $(JOBS) $(END_TO_END)
+else
+	@echo "== end to end: there is no tests/e2e yet"
+endif
+
+bench: setup ## measure against the budgets; prints JSON
+	@$(BIN)/python -m bench
+
+# Resolved for Python 3.11 and newer on every processor, with the hashes of all files and no index address.
+lock: ## resolve the dependencies anew and write manifests/locks/
+	@PYTHON="$(PYTHON)" sh .ci/prerequisites
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
+	$(PYTHON) -m venv "$$scratch" && "$$scratch"/bin/pip install --quiet --disable-pip-version-check $(UV) && \
+	compile() { "$$scratch"/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" "$$@"; } && \
+	compile pyproject.toml --extra demo --group dev --group build -o $(LOCKS)/development.txt && \
+	compile pyproject.toml -c $(LOCKS)/development.txt -o $(LOCKS)/runtime.txt && \
+	compile --group build -c $(LOCKS)/development.txt -o $(LOCKS)/build.txt && \
+	grep -c '==' $(LOCKS)/*.txt
+
+clean: ## remove .venv and every cache
+	@rm -rf $(VENV) build dist mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find rollout tests $(wildcard bench) -name __pycache__ -type d -prune -exec rm -rf {} +
