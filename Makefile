@@ -42,7 +42,7 @@ check: setup ## format, lint, types, import contracts and the quick tests (about
 	@echo "== types"
 	@$(BIN)/mypy --no-error-summary $(SOURCES)
 	@echo "== imports"
-	@$(BIN)/lint-imports --no-logo
+	@said=$$($(BIN)/lint-imports --no-logo) || { echo "$$said"; exit 1; }
 	@echo "== tests"
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(CHECKED)
 
