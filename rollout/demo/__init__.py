@@ -1,0 +1,1 @@
+"""The DJ App on a real Envoy, with real traffic and a real git repository."""
