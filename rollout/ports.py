@@ -13,6 +13,8 @@ from typing import Protocol
 
 from rollout.core.model import Decision, MeshSeen, Order, Origin, Policy, Route, Sample, Split, State, Unseen
 from rollout.core.reason import Level
+from rollout.policy.complaint import Complaint as Complaint  # noqa: PLC0414 - part of these contracts
+from rollout.policy.complaint import Parsed as Parsed  # noqa: PLC0414
 
 
 class Unavailable(Exception):  # noqa: N818 - it says what the thing is, not that an error was made
@@ -87,31 +89,6 @@ class PolicySource(Protocol):
             Unavailable: not reachable, branch or path gone, or an answer that cannot be trusted.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """What is wrong with a file, where (1-based), and what to write instead."""
-
-    path: str
-    line: int
-    column: int
-    code: str
-    what: str
-    instead: str = ""
-
-    def __str__(self) -> str:
-        hint = f" ({self.instead})" if self.instead else ""
-        return f"{self.path}:{self.line}:{self.column}: {self.code} {self.what}{hint}"
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """What became of one file: its policies, or every complaint about it (then ``policies`` is empty)."""
-
-    path: str
-    policies: tuple[Policy, ...] = ()
-    complaints: tuple[Complaint, ...] = ()
 
 
 class Parser(Protocol):
