@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+
+_MOST_SECRET = 65_536
 
 
 class Secret(str):
@@ -25,12 +29,49 @@ class Secret(str):
         return str.__str__(self)
 
 
+class Unread(Exception):  # noqa: N818 - it says what became of the secret
+    """A secret could not be read; ``str()`` says which, why and how to mend it, never what it holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """Where a secret is kept: the name of an environment variable, or a file. Read each time it is used."""
 
     env: str = ""
     file: Path | None = None
+
+    def __str__(self) -> str:
+        return f"the file {self.file}" if self.file else f"the environment variable {self.env}"
+
+    def read(self) -> Secret:
+        """The secret, without the white space around it.
+
+        Raises:
+            Unread: it is not there, empty, over 64 KiB, not UTF-8, or in a file that everybody may read.
+        """
+        raw = (
+            self._contents(self.file)
+            if self.file
+            else os.environ.get(self.env, "").encode(errors="surrogateescape")
+        )
+        if len(raw) > _MOST_SECRET:
+            raise Unread(f"{self} is over {_MOST_SECRET // 1024} KiB: that is no secret; name another")
+        try:
+            secret = raw.decode().strip()
+        except UnicodeDecodeError:
+            raise Unread(f"{self} is not UTF-8 text: write the secret as plain text") from None
+        if not secret:
+            raise Unread(f"{self} is empty or not set: put the secret there")
+        return Secret(secret)
+
+    def _contents(self, file: Path) -> bytes:
+        try:
+            with file.open("rb") as opened:
+                if os.fstat(opened.fileno()).st_mode & stat.S_IROTH:
+                    raise Unread(f"{self} may be read by everybody: chmod 600 {file}")
+                return opened.read(_MOST_SECRET + 1)
+        except OSError as problem:
+            raise Unread(f"{self} cannot be read: {problem.strerror}") from None
 
 
 @dataclass(frozen=True, slots=True)
