@@ -1,0 +1,57 @@
+"""Alerts that are owed: what is due, what became of it, how much is left."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from rollout.adapters.journals import rows
+from rollout.ports import Dispatch
+
+IN_ORDER_TRIES = 5
+"""News about one rollout stays in order at a sink: nothing overtakes what waits for its next try, until that
+has failed so often that it may be the message itself which is not wanted."""
+
+
+def owed(connection: sqlite3.Connection, now: datetime, limit: int) -> Sequence[Dispatch]:
+    """What is due, oldest first."""
+    found = connection.execute(
+        "SELECT id, sink, alert, tries, next_try FROM outbox AS due "
+        "WHERE ended IS NULL AND next_try <= :now AND NOT EXISTS (SELECT 1 FROM outbox AS elder "
+        "WHERE elder.ended IS NULL AND elder.sink = due.sink AND elder.rollout = due.rollout "
+        "AND elder.id < due.id AND elder.next_try > :now AND elder.tries < :tries) "
+        "ORDER BY id LIMIT :limit",
+        {"now": rows.instant(now), "tries": IN_ORDER_TRIES, "limit": limit},
+    )
+    return tuple(rows.dispatch(row) for row in found)
+
+
+def delivered(connection: sqlite3.Connection, dispatch: Dispatch, at: datetime) -> None:
+    """It arrived."""
+    connection.execute(
+        "UPDATE outbox SET ended = ?, arrived = 1, tries = tries + 1 WHERE id = ? AND ended IS NULL",
+        (rows.instant(at), dispatch.id),
+    )
+
+
+def failed(
+    connection: sqlite3.Connection, dispatch: Dispatch, why: str, next_try: datetime | None, now: datetime
+) -> None:
+    """It did not arrive; without a next try it ends."""
+    connection.execute(
+        "UPDATE outbox SET tries = tries + 1, next_try = coalesce(?, next_try), ended = ?, why = ? "
+        "WHERE id = ? AND ended IS NULL",
+        (
+            rows.instant(next_try) if next_try else None,
+            None if next_try else rows.instant(now),
+            why,
+            dispatch.id,
+        ),
+    )
+
+
+def undelivered(connection: sqlite3.Connection, since: datetime) -> int:
+    """How many are owed, or were given up after ``since``."""
+    query = "SELECT count(*) FROM outbox WHERE ended IS NULL OR (arrived = 0 AND ended > ?)"
+    return int(connection.execute(query, (rows.instant(since),)).fetchone()[0])
