@@ -1,0 +1,255 @@
+"""The mirror of one source: a bare repository with one branch of the remote in it, and nothing checked out.
+
+It is a cache. It is brought up to date by one fetch; what a killed git left behind is swept away; when it
+does not answer as it must, another is cloned beside it and moved into its place, so that a half-made one is
+never used. The commit accepted last is kept by a reference of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rollout.adapters.git.commands import Commands, Enough, Failed, Overrun, Patience, TooMuch
+from rollout.adapters.git.listing import Damaged, Head, Listing
+from rollout.adapters.git.remote import Remote, readable
+from rollout.ports import Lost, Tree, Unavailable
+
+_HEAD = "refs/rollout/head"
+_ACCEPTED = "refs/rollout/accepted"
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_NEWEST = (2, 34)
+_NO = 1
+_NO_SUCH_REF = 2
+_LEFT_BY_THE_KILLED = (
+    "*.lock", "refs/**/*.lock", "objects/info/**/*.lock", "gc.pid",
+    "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/*/tmp_obj_*", "objects/incoming-*",
+)  # fmt: skip
+_GITCONFIG = """\
+# Written by rollout: the repositories named in its settings may belong to somebody else.
+[safe]
+\tdirectory = *
+"""
+
+
+class Mirror:
+    """The mirror in ``home``, a folder that belongs to one process at a time."""
+
+    def __init__(self, remote: Remote, home: Path) -> None:
+        self._remote = remote
+        self._home = home
+        self._listing = Listing(remote.settings.name, remote.folder)
+        self._prepared = False
+        self._grown = False
+
+    def read(self, accepted: str | None, patience: Patience) -> Tree:
+        """Fetch, and read the head's tree; ``accepted`` is the commit taken last.
+
+        Raises:
+            Unavailable: as the port says.
+            Overrun, Abandoned: the patience came to its end.
+        """
+        secret = self._remote.secret()
+        visit = _Visit(
+            self._remote, self._home, self._listing, self._remote.environment(self._home, secret), patience
+        )
+        if not self._prepared:
+            visit.prepare()
+        self._prepared = False  # a kill from here on leaves something to sweep
+        try:
+            tree = visit.read(accepted)
+            self._tidy(visit, tree)
+        except (Failed, Damaged, TooMuch) as problem:
+            raise Unavailable(self._remote.explain(str(problem), secret)) from None
+        self._prepared = True
+        return tree
+
+    def _tidy(self, visit: _Visit, tree: Tree) -> None:
+        """Let git pack what has piled up, when nobody is in a hurry for this commit."""
+        if tree.relation == "same" and self._grown:
+            visit.pack()
+        self._grown = tree.relation != "same"
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """One read of a mirror."""
+
+    remote: Remote
+    home: Path
+    listing: Listing
+    environment: Mapping[str, str]
+    patience: Patience
+
+    @property
+    def _place(self) -> Path:
+        return self.home / "mirror.git"
+
+    def _git(self, repository: Path) -> Commands:
+        return Commands(self.home, {**self.environment, "GIT_DIR": str(repository)}, self.patience)
+
+    def prepare(self) -> None:
+        """Make the folder, and sweep away what a killed process left in it."""
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.home / "gitconfig").write_text(_GITCONFIG)
+        for name in ("new.git", "old.git"):
+            shutil.rmtree(self.home / name, ignore_errors=True)
+        for pattern in _LEFT_BY_THE_KILLED:
+            for left in self._place.glob(pattern):
+                left.unlink(missing_ok=True) if not left.is_dir() else shutil.rmtree(left, ignore_errors=True)
+        self._check_version()
+
+    def _check_version(self) -> None:
+        said = self._git(self._place).version().decode()
+        found = re.search(r"(\d+)\.(\d+)", said)
+        if not found or (int(found[1]), int(found[2])) < _NEWEST:
+            raise Unavailable(
+                f"{said.strip()} is too old to be told what not to do: install git {_NEWEST[0]}.{_NEWEST[1]}"
+            )
+
+    def read(self, accepted: str | None) -> Tree:
+        """Bring the mirror up to date and read it; when it is damaged, make another."""
+        fresh = not self._place.exists() or not self._fetched()
+        if fresh:
+            self._clone()
+        try:
+            return self._tree(accepted)
+        except (Failed, Damaged):
+            if fresh:
+                raise
+            self._clone()
+            return self._tree(accepted)
+
+    def _fetched(self) -> bool:
+        """Whether the mirror is up to date now; if not, it is not the remote's fault."""
+        try:
+            self._fetch(self._place)
+        except Failed:
+            self._ask()
+            return False
+        return True
+
+    def _fetch(self, repository: Path) -> None:
+        self._git(repository).fetch(
+            "--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance",
+            "--no-write-fetch-head", "--no-show-forced-updates",
+            "--", self.remote.url, f"+{self._branch}:{_HEAD}",
+        )  # fmt: skip
+
+    @property
+    def _branch(self) -> str:
+        return f"refs/heads/{self.remote.settings.branch}"
+
+    def _ask(self) -> None:
+        """Ask the remote for its branch.
+
+        Raises:
+            Failed: it does not answer.
+            Lost: it does, and has no such branch.
+        """
+        git = self._git(self.home / "nowhere")
+        try:
+            git.ls_remote("--quiet", "--exit-code", "--", self.remote.url, self._branch)
+        except Failed as problem:
+            if problem.status != _NO_SUCH_REF:
+                raise
+        else:
+            return
+        empty = not git.ls_remote("--quiet", "--", self.remote.url, "refs/heads/*")
+        what = (
+            "has no branch at all: was it emptied?"
+            if empty
+            else f"has no branch {self.remote.settings.branch}"
+        )
+        raise Lost(f"{self.remote.shown} {what}; nothing is taken as deleted. Restore it, or name another")
+
+    def _clone(self) -> None:
+        """Make another mirror beside the old one, and put it in its place."""
+        new, old = self.home / "new.git", self.home / "old.git"
+        shutil.rmtree(new, ignore_errors=True)
+        self._git(new).init("--quiet", "--bare", "--template=")
+        try:
+            self._fetch(new)
+        except Failed:
+            self._ask()
+            raise
+        if self._place.exists():
+            self._place.rename(old)
+        new.rename(self._place)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _tree(self, accepted: str | None) -> Tree:
+        git = self._git(self._place)
+        head, at = self._head(git)
+        relation = self._relation(git, head.commit, accepted)
+        files = () if relation in {"same", "older"} else self.listing.read(git, head)
+        if files is None:
+            where = f"nothing below {self.remote.folder}/" if self.remote.folder else "no file at all"
+            raise Lost(
+                f"{self.remote.shown} has {where} at commit {head.commit[:10]}; nothing is taken as deleted. "
+                "Restore it, or name another path"
+            )
+        return Tree(head.commit, head.author, head.subject, at, relation, files)
+
+    def _head(self, git: Commands) -> tuple[Head, datetime]:
+        said = git.log("-1", "--format=%H%x00%ct%x00%an <%ae>%x00%s", _HEAD, "--").decode(errors="replace")
+        match said.rstrip("\n").split("\0"):
+            case [commit, at, author, subject] if at.isdigit():
+                # Year 2255 and later are a broken clock or a joke.
+                return Head(commit, readable(author), readable(subject)), datetime.fromtimestamp(
+                    min(int(at), 9 * 10**9), UTC
+                )
+            case _:
+                raise Damaged(f"git log said {said!r}")
+
+    def _relation(self, git: Commands, head: str, accepted: str | None) -> str:
+        if accepted is None:
+            return "first"
+        if accepted == head:
+            return "same"
+        if not _COMMIT.fullmatch(accepted) or not self._keep(git, accepted):
+            return "rewritten"
+        if _is_ancestor(git, accepted, head):
+            return "newer"
+        return "older" if _is_ancestor(git, head, accepted) else "rewritten"
+
+    def _keep(self, git: Commands, accepted: str) -> bool:
+        """Keep the accepted commit from being thrown away; whether it is known here at all."""
+        try:
+            git.cat_file("-e", accepted)
+        except Failed as problem:
+            if problem.status == _NO:
+                return False
+            raise
+        git.update_ref(_ACCEPTED, accepted)
+        return True
+
+    def pack(self) -> None:
+        """Let git pack what has piled up, if it is much; a cache can do without."""
+        with contextlib.suppress(Failed, Overrun):
+            self._git(self._place).gc("--auto", "--quiet")
+
+
+class _AnyWord:
+    """A listener that only wants to know whether anything is said."""
+
+    heard = False
+
+    def write(self, _: bytes) -> None:
+        self.heard = True
+        raise Enough
+
+
+def _is_ancestor(git: Commands, older: str, newer: str) -> bool:
+    try:
+        git.merge_base("--is-ancestor", older, newer)
+    except Failed as problem:
+        if problem.status == _NO:
+            return False
+        raise
+    return True
