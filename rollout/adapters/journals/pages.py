@@ -41,7 +41,7 @@ class Page:
     decision: str
     origin: str
     counted: str
-    alerts: tuple[tuple[str, str, bool, str], ...]
+    alerts: tuple[tuple[str, str, str, bool, str], ...]
 
     @classmethod
     def of(cls, record: Record) -> Page:
@@ -51,7 +51,10 @@ class Page:
             text(record.decision),
             text(record.origin),
             text(record.decision.counted),
-            tuple((sink, alert.key, droppable(alert), text(alert)) for sink, alert in record.alerts),
+            tuple(
+                (sink, alert.rollout, alert.key, droppable(alert), text(alert))
+                for sink, alert in record.alerts
+            ),
         )
 
 
@@ -86,12 +89,12 @@ def write(connection: sqlite3.Connection, page: Page, epoch: int) -> None:
             "UPDATE orders SET done = ?, refused = ? WHERE id = ? AND done IS NULL",
             (at, text(refused), order),
         )
-    for sink, key, may_go, alert in page.alerts:
+    for alert in page.alerts:
         # The key is the same however often a transition is decided: the second telling is not owed.
         connection.execute(
             "INSERT OR IGNORE INTO outbox (sink, rollout, key, droppable, alert, next_try) "
             "VALUES (?, ?, ?, ?, ?, ?)",
-            (sink, name, key, may_go, alert, at),
+            (*alert, at),
         )
 
 

@@ -13,7 +13,7 @@ from rollout.ports import Refused
 
 VERSION = 1
 APPLICATION = 0x524F_4C4C  # "ROLL", in the file's header
-BUSY_SECONDS = 2.0
+BUSY_SECONDS = 1.0
 
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -6,6 +6,7 @@ An fsync costs the same for one row as for a hundred: a hundred rollouts that lo
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import sys
 from collections import deque
@@ -65,6 +66,7 @@ class Writer:
         self._jobs: deque[_Job] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._open = True
+        self._file = path.stat()
 
     async def write(self, work: Work[T]) -> T:
         """Run it in a transaction; durable when this returns.
@@ -130,6 +132,7 @@ class Writer:
             return
         try:
             connection = self._connected()
+            self._check_place()
             connection.execute("BEGIN IMMEDIATE")
             results = [job.work(connection) for job in batch]
             connection.execute("COMMIT")
@@ -138,6 +141,13 @@ class Writer:
         else:
             for job, result in zip(batch, results, strict=True):
                 job.answer.set_result(result)
+
+    def _check_place(self) -> None:
+        # SQLite would go on writing to a file that no start will ever find.
+        if not self._path.exists() or not os.path.samestat(self._path.stat(), self._file):
+            raise Unavailable(
+                f"the journal {self._path} was moved or deleted while the daemon ran: restart it"
+            )
 
     def _look(self, job: _Job) -> None:
         try:

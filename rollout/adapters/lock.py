@@ -1,0 +1,146 @@
+"""The daemon's lock: ``flock`` on a file of its own, so that the journal stays readable while it is held.
+
+The kernel drops the lock with the process, however it ends, so nothing is ever left locked. The file says who
+holds it; its time of change is the holder's heartbeat.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rollout.ports import Clock, Refused, Unavailable
+
+FILE = "daemon.lock"
+OVERDUE = 5.0
+"""Seconds without a heartbeat after which it is worth a word."""
+_TRIES = 5
+_PAUSE = 0.1
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the lock, since when, when its heart beat last. ``pid`` is 0 while it has not signed."""
+
+    pid: int
+    started: datetime
+    beat: datetime
+
+    def overdue(self, now: datetime) -> float:
+        """Seconds that the heartbeat is late, 0 when it is not."""
+        silent = (now - self.beat).total_seconds()
+        return silent if silent > OVERDUE else 0.0
+
+    def say(self, now: datetime) -> str:
+        """In a sentence."""
+        late = self.overdue(now)
+        health = f"its heartbeat is overdue by {late:.0f} s" if late else "its heart beats"
+        if not self.pid:
+            return "a process that is just starting holds the lock"
+        return f"pid {self.pid} holds the lock since {self.started:%Y-%m-%d %H:%M:%S} UTC, {health}"
+
+
+class DaemonLock:
+    """The lock, held until ``release`` or the end of the process."""
+
+    def __init__(self, descriptor: int, clock: Clock) -> None:
+        self._descriptor = descriptor
+        self._clock = clock
+
+    @classmethod
+    async def take(cls, directory: Path, clock: Clock) -> DaemonLock:
+        """Take it, in a state directory that exists.
+
+        Raises:
+            Refused: another process holds it; the sentence names its pid.
+            Unavailable: the file cannot be written.
+        """
+        path = directory / FILE
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Unavailable(f"cannot write the lock {path}: {error.strerror}") from error
+        lock = cls(descriptor, clock)
+        with ExitStack() as unless_taken:
+            unless_taken.callback(lock.release)
+            if not await _locked(descriptor, clock):
+                other = _read(descriptor)
+                raise Refused(
+                    f"another daemon works in {directory}: {other.say(clock.now())}; "
+                    "end that one, or name another directory in `state`"
+                )
+            try:
+                lock._sign()
+            except OSError as error:
+                raise Unavailable(f"cannot write the lock {path}: {error.strerror}") from error
+            unless_taken.pop_all()
+        return lock
+
+    def beat(self) -> None:
+        """Say that we live. A disk that does not take it is the journal's to complain about."""
+        now = self._clock.now().timestamp()
+        os.utime(self._descriptor, (now, now))
+
+    def release(self) -> None:
+        """Let go."""
+        os.close(self._descriptor)
+
+    def _sign(self) -> None:
+        facts = {"pid": os.getpid(), "started": self._clock.now().isoformat(), "boot": _boot()}
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, json.dumps(facts).encode(), 0)
+        self.beat()
+
+
+def holder(directory: Path) -> Holder | None:
+    """Who holds the lock of a state directory now; ``None`` when nobody does.
+
+    Raises:
+        Unavailable: it cannot be looked at.
+    """
+    path = directory / FILE
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Unavailable(f"cannot look at the lock {path}: {error.strerror}") from error
+    try:
+        # Shared, and let go at once: a daemon that starts in this moment tries again.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read(descriptor)
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+async def _locked(descriptor: int, clock: Clock) -> bool:
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            await clock.sleep(_PAUSE)
+        else:
+            return True
+    return False
+
+
+def _read(descriptor: int) -> Holder:
+    beat = datetime.fromtimestamp(os.fstat(descriptor).st_mtime, UTC)
+    try:
+        facts = json.loads(os.pread(descriptor, 4_096, 0))
+        return Holder(int(facts["pid"]), datetime.fromisoformat(facts["started"]), beat)
+    except (ValueError, KeyError, TypeError):
+        return Holder(0, beat, beat)  # its holder is about to sign
+
+
+def _boot() -> str:
+    return _BOOT.read_text(encoding="ascii").strip() if _BOOT.exists() else ""

@@ -1,0 +1,29 @@
+"""A clock that stands still until it is moved."""
+
+from datetime import UTC, datetime, timedelta
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """``ports.Clock``: sleeping moves it, and so does ``advance``."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._start = start
+        self._seconds = 0.0
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._seconds)
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        self._seconds += seconds
+
+    def set(self, now: datetime) -> None:
+        """Move the wall clock alone, either way."""
+        self._start += now - self.now()

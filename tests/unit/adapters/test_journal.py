@@ -1,0 +1,55 @@
+"""The SQLite journal, held to the contract on a real file."""
+
+import sqlite3
+from contextlib import contextmanager
+
+import pytest
+
+from rollout.adapters.journals.reader import FILE
+from rollout.adapters.journals.sqlite import SqliteJournal
+from tests.contract.journal import Bench, JournalContract
+from tests.fakes.clock import FakeClock
+from tests.fakes.journal import FakeJournal, Memory
+
+
+class TestSqliteJournal(JournalContract):
+    @pytest.fixture
+    async def bench(self, tmp_path):
+        directory = tmp_path / "state"
+        clock = FakeClock()
+        opened = []
+
+        async def restart():
+            if opened:
+                await opened.pop().close()
+            journal, found = SqliteJournal.open(directory, clock)
+            opened.append(journal)
+            return journal, found
+
+        @contextmanager
+        def broken():
+            blocker = sqlite3.connect(directory / FILE, isolation_level=None)
+            blocker.execute("BEGIN IMMEDIATE")
+            yield
+            blocker.close()
+
+        yield Bench(clock, restart, broken)
+        for journal in opened:
+            await journal.close()
+
+
+class TestFakeJournal(JournalContract):
+    @pytest.fixture
+    async def bench(self):
+        memory, clock = Memory(), FakeClock()
+
+        async def restart():
+            return FakeJournal.open(memory, clock)
+
+        @contextmanager
+        def broken():
+            memory.unwritable = "the disk is full"
+            yield
+            memory.unwritable = ""
+
+        return Bench(clock, restart, broken)
