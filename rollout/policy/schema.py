@@ -1,0 +1,370 @@
+"""The policy document as types: the one source of the parser, the JSON Schema and the reference page.
+
+Shapes and single values are here; what one value says about another is in ``rules``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import time
+from typing import Annotated, Any, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
+
+from rollout.core.model import Comparison, Limit, Weight
+from rollout.policy import scalars
+from rollout.policy.scalars import DAY, MINUTE
+
+MAX_LIST = 50
+"""Entries of any list of a policy."""
+
+MIN_LOOK, MAX_LOOK = 0.25, 10 * MINUTE
+MAX_BAKE = 30 * DAY
+MAX_HOLD = 7 * DAY
+MAX_REVERT = 366 * DAY
+
+_SOME: JsonDict = {"minItems": 1, "maxItems": MAX_LIST}
+_DURATION = {"type": "string", "pattern": rf"^(?=.){scalars.DURATION[1:]}"}
+_SHARES = [{"type": "string", "pattern": scalars.PERCENTAGE}, {"type": "number", "minimum": 0, "maximum": 1}]
+
+Flag = Annotated[bool, PlainValidator(scalars.flag), WithJsonSchema({"type": "boolean"})]
+Requests = Annotated[
+    int | None,
+    PlainValidator(scalars.requests),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": scalars.MAX_REQUESTS}),
+]
+StepWeight = Annotated[
+    Weight,
+    PlainValidator(scalars.weight),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
+]
+ErrorLimit = Annotated[float | None, PlainValidator(scalars.error_limit), WithJsonSchema({"anyOf": _SHARES})]
+Holdback = Annotated[Weight, PlainValidator(scalars.holdback), WithJsonSchema({"anyOf": _SHARES})]
+Bake = Annotated[float, PlainValidator(scalars.lasting(0.001, MAX_BAKE)), WithJsonSchema(_DURATION)]
+Hold = Annotated[float, PlainValidator(scalars.lasting(1, MAX_HOLD)), WithJsonSchema(_DURATION)]
+Look = Annotated[float | None, PlainValidator(scalars.lasting(MAX_LIST = 50
+"""Entries of any list of a policy."""
+
+MIN_LOOK, MAX_LOOK)), WithJsonSchema(_DURATION)]
+RevertWindow = Annotated[float, PlainValidator(scalars.lasting(0.001, MAX_REVERT)), WithJsonSchema(_DURATION)]
+Label = Annotated[
+    str, PlainValidator(scalars.label), WithJsonSchema({"type": "string", "pattern": scalars.LABEL})
+]
+Subdomain = Annotated[
+    str, PlainValidator(scalars.subdomain), WithJsonSchema({"type": "string", "pattern": scalars.SUBDOMAIN})
+]
+BackendName = Annotated[
+    str, PlainValidator(scalars.backend), WithJsonSchema({"type": "string", "pattern": scalars.BACKEND})
+]
+AdoptedName = Annotated[
+    str | None,
+    PlainValidator(scalars.backend),
+    WithJsonSchema({"type": "string", "pattern": scalars.BACKEND}),
+]
+OperatorsName = Annotated[
+    str,
+    PlainValidator(scalars.operators_name),
+    WithJsonSchema({"type": "string", "pattern": scalars.OPERATORS_NAME}),
+]
+MetricsName = Annotated[
+    str,
+    PlainValidator(scalars.metrics_name),
+    WithJsonSchema({"type": "string", "pattern": scalars.OPERATORS_NAME}),
+]
+FreeText = Annotated[
+    str,
+    PlainValidator(scalars.free_text),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": scalars.MAX_REVISION}),
+]
+ResponseCode = Annotated[
+    str,
+    PlainValidator(scalars.code),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": scalars.CODE},
+                {"type": "integer", "minimum": 300, "maximum": 599},
+            ]
+        }
+    ),
+]
+TimeOfDay = Annotated[
+    time, PlainValidator(scalars.of_day), WithJsonSchema({"type": "string", "pattern": scalars.TIME})
+]
+Days = Annotated[
+    tuple[int, ...],
+    PlainValidator(scalars.days),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": scalars.DAYS_LIST},
+                {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": scalars.DAYS_LIST}},
+            ]
+        }
+    ),
+]
+Zone = Annotated[
+    str, PlainValidator(scalars.zone), WithJsonSchema({"type": "string", "pattern": scalars.ZONE})
+]
+Then = Annotated[
+    str,
+    PlainValidator(scalars.choice("rollback", "hold")),
+    WithJsonSchema({"type": "string", "enum": ["rollback", "hold"]}),
+]
+ApiVersion = Annotated[
+    str,
+    PlainValidator(scalars.api_version),
+    WithJsonSchema({"type": "string", "enum": [scalars.API_VERSION]}),
+]
+KindName = Annotated[
+    str, PlainValidator(scalars.kind), WithJsonSchema({"type": "string", "enum": [scalars.KIND]})
+]
+
+
+class _Piece(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+
+
+class Metadata(_Piece):
+    """Whose rollout it is; together namespace and name must be unique among all sources."""
+
+    name: Subdomain = Field(description="Name of the rollout (DNS-1123).", examples=["jazz"])
+    namespace: Label = Field("default", description="Namespace of the rollout (DNS-1123).", examples=["prod"])
+    labels: dict[str, Any] = Field({}, description="Allowed and not read.")
+    annotations: dict[str, Any] = Field({}, description="Allowed and not read.")
+
+
+class EnvoyRoute(_Piece):
+    """A plain Envoy's route configuration (RDS)."""
+
+    route_configuration: OperatorsName = Field(
+        alias="routeConfiguration",
+        description="Name of the route configuration; its file is `<name>.yaml` in the mesh's folder.",
+        examples=["jazz"],
+    )
+    mesh: OperatorsName = Field("envoy", description="The operator's name for the mesh.", examples=["envoy"])
+    routes: list[BackendName] = Field(
+        [],
+        description="Names of the routes inside it that are ours; all that split between backends if left"
+        " out.",
+        examples=[["all"]],
+    )
+
+
+class Route(_Piece):
+    """Whose weights move: exactly one kind. This version moves plain Envoy only."""
+
+    envoy: EnvoyRoute = Field(
+        description="A plain Envoy's route configuration.", examples=[{"routeConfiguration": "jazz"}]
+    )
+
+
+class Step(_Piece):
+    """A weight and the least time to bake at it."""
+
+    weight: StepWeight = Field(
+        description="The canary's share of traffic in per cent, at most two decimals. Each step's is "
+        "higher than the one before; the last is 100.",
+        examples=[10, 50, 100],
+    )
+    bake: Bake = Field(
+        description="Least time at this weight, counted from when the mesh is seen carrying it and only "
+        "while evidence arrives.",
+        examples=["5m"],
+    )
+
+
+class Window(_Piece):
+    """When weight may rise. Rollback is never held."""
+
+    days: Days = Field(
+        description="Days of the week on which it begins.", examples=["Mon-Fri", ["Mon", "Wed"]]
+    )
+    since: TimeOfDay = Field(alias="from", description="Begin, in the zone's time.", examples=["09:00"])
+    until: TimeOfDay = Field(
+        alias="to", description="End; at or before the begin, it is on the next day.", examples=["16:00"]
+    )
+    zone: Zone = Field(description="Time zone of the IANA database.", examples=["Europe/Berlin"])
+
+
+class Errors(_Piece):
+    """Failed requests: without `max` compared with the concurrent stable, with `max` held to a limit."""
+
+    max: ErrorLimit = Field(
+        None,
+        validate_default=False,
+        description="The share of the canary's requests that may fail, as `5%` or `0.05`. Left out: no "
+        "worse than stable is at the same time.",
+        examples=["5%"],
+    )
+    min_requests: Requests = Field(
+        None,
+        validate_default=False,
+        alias="minRequests",
+        description=f"Requests to be seen before the check can pass: {Limit(1).min_requests} with `max`, "
+        f"{Comparison().min_requests} without, if left out.",
+        examples=[100],
+    )
+    codes: list[ResponseCode] = Field(
+        ["5xx"],
+        json_schema_extra=_SOME,
+        description="The response codes that count as failed, by class or one by one.",
+        examples=[["5xx"], ["5xx", 429]],
+    )
+
+
+class Check(_Piece):
+    """A question about the canary. This version judges errors only."""
+
+    errors: Errors = Field(
+        description="Failed requests: `{}` compares with the concurrent stable.", examples=[{}, {"max": "5%"}]
+    )
+
+
+class NoData(_Piece):
+    """What to do when evidence is missing."""
+
+    hold: Hold = Field("10m", description="How long to hold without evidence.", examples=["10m"])
+    then: Then = Field("rollback", description="What then: `rollback` or `hold`.", examples=["rollback"])
+
+
+class Analysis(_Piece):
+    """How the canary is judged; the defaults apply without it."""
+
+    metrics: MetricsName = Field(
+        "envoy", description="A source of metrics the operator named; never an address.", examples=["envoy"]
+    )
+    checks: list[Check] = Field(
+        [{"errors": {}}],
+        json_schema_extra=_SOME,
+        description="All must hold.",
+        examples=[[{"errors": {}}, {"errors": {"max": "5%", "minRequests": 100}}]],
+    )
+    no_data: NoData = Field(
+        {},
+        alias="noData",
+        description="What to do when evidence is missing.",
+        examples=[{"hold": "10m"}],
+    )
+    holdback: Holdback = Field(
+        "5%",
+        description="What stays on stable as a control while the last step bakes: 0 % to 50 %.",
+        examples=["5%"],
+    )
+    look: Look = Field(
+        None,
+        validate_default=False,
+        description="Wished time between looks while ramping; not under the operator's guard rail (1s if "
+        "not set).",
+        examples=["1s"],
+    )
+
+
+class Spec(_Piece):
+    """What is rolled out, where, how fast, and how it is judged."""
+
+    route: Route = Field(
+        description="Whose weights move: exactly one kind.",
+        examples=[{"envoy": {"routeConfiguration": "jazz"}}],
+    )
+    backend: BackendName = Field(
+        description="The backend that should serve everybody (an Envoy cluster). The commit that changes "
+        "this line starts a rollout.",
+        examples=["jazz-v2"],
+    )
+    steps: list[Step] = Field(
+        json_schema_extra=_SOME,
+        description="How weight rises.",
+        examples=[[{"weight": 10, "bake": "5m"}, {"weight": 100, "bake": "10m"}]],
+    )
+    revision: FreeText = Field(
+        "",
+        validate_default=False,
+        description="Marks new content behind the same backend, such as an image digest: a rejected "
+        "backend with a new revision is tried again.",
+        examples=["sha256:0d1e…"],
+    )
+    stable: AdoptedName = Field(
+        None,
+        validate_default=False,
+        description="Used once, for adoption: which backend is stable while the mesh shows a mixture.",
+        examples=["jazz-v1"],
+    )
+    windows: list[Window] = Field(
+        [],
+        description="When weight may rise; always, if left out. Rollback is never held.",
+        examples=[[{"days": "Mon-Fri", "from": "09:00", "to": "16:00", "zone": "Europe/Berlin"}]],
+    )
+    analysis: Analysis = Field({}, description="How the canary is judged.", examples=[{"look": "1s"}])
+    alerts: list[OperatorsName] = Field([], description="Sinks the operator named.", examples=[["ops"]])
+    suspend: Flag = Field(
+        False, description="Weight does not rise; checks and rollback stay live.", examples=[True]
+    )
+    observe: Flag = Field(
+        False, description='Judge, record and alert as "would have", write nothing.', examples=[True]
+    )
+    revert_window: RevertWindow = Field(
+        "1d",
+        alias="revertWindow",
+        description="How long after it stopped serving a promoted revision may come back on the fast track.",
+        examples=["1d"],
+    )
+
+
+class Document(_Piece):
+    """A policy: what git says about one rollout."""
+
+    api_version: ApiVersion = Field(
+        alias="apiVersion", description="Version of this format.", examples=[scalars.API_VERSION]
+    )
+    kind: KindName = Field(description="Kind of the document.", examples=[scalars.KIND])
+    metadata: Metadata = Field(
+        description="Whose rollout it is.", examples=[{"namespace": "prod", "name": "jazz"}]
+    )
+    spec: Spec = Field(
+        description="The rollout.",
+        examples=[{"route": {"envoy": {"routeConfiguration": "jazz"}}, "backend": "jazz-v2", "steps": "[…]"}],
+    )
+
+
+def fields(
+    piece: type[BaseModel] = Document, under: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Every field as (path without list indices, field), in order of the document."""
+    for name, field in piece.model_fields.items():
+        path = (*under, field.alias or name)
+        yield path, field
+        inner = inside(field)
+        if inner:
+            yield from fields(inner, path)
+
+
+def inside(field: FieldInfo) -> type[BaseModel] | None:
+    """The mapping that a field holds, or a list of which it holds."""
+    for candidate in (field.annotation, *get_args(field.annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+FIELDS: Mapping[tuple[str, ...], FieldInfo] = dict(fields())
+
+
+def example(name: str, field: FieldInfo) -> str:
+    """A field with a value, as one would write it on one line."""
+    return f"{name}: {flow(field.examples[0])}" if field.examples else name
+
+
+def flow(value: object) -> str:
+    """A value in YAML's flow style."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return "{" + ", ".join(f"{key}: {flow(inner)}" for key, inner in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(flow, value)) + "]"
+        case _:
+            return str(value)
