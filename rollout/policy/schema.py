@@ -44,10 +44,7 @@ ErrorLimit = Annotated[float | None, PlainValidator(scalars.error_limit), WithJs
 Holdback = Annotated[Weight, PlainValidator(scalars.holdback), WithJsonSchema({"anyOf": _SHARES})]
 Bake = Annotated[float, PlainValidator(scalars.lasting(0.001, MAX_BAKE)), WithJsonSchema(_DURATION)]
 Hold = Annotated[float, PlainValidator(scalars.lasting(1, MAX_HOLD)), WithJsonSchema(_DURATION)]
-Look = Annotated[float | None, PlainValidator(scalars.lasting(MAX_LIST = 50
-"""Entries of any list of a policy."""
-
-MIN_LOOK, MAX_LOOK)), WithJsonSchema(_DURATION)]
+Look = Annotated[float | None, PlainValidator(scalars.lasting(MIN_LOOK, MAX_LOOK)), WithJsonSchema(_DURATION)]
 RevertWindow = Annotated[float, PlainValidator(scalars.lasting(0.001, MAX_REVERT)), WithJsonSchema(_DURATION)]
 Label = Annotated[
     str, PlainValidator(scalars.label), WithJsonSchema({"type": "string", "pattern": scalars.LABEL})
@@ -121,6 +118,11 @@ ApiVersion = Annotated[
 KindName = Annotated[
     str, PlainValidator(scalars.kind), WithJsonSchema({"type": "string", "enum": [scalars.KIND]})
 ]
+
+
+def _text(value: object) -> Any:
+    """A default as a policy would write it; it is read like one."""
+    return value
 
 
 class _Piece(BaseModel):
@@ -226,7 +228,7 @@ class Check(_Piece):
 class NoData(_Piece):
     """What to do when evidence is missing."""
 
-    hold: Hold = Field("10m", description="How long to hold without evidence.", examples=["10m"])
+    hold: Hold = Field(_text("10m"), description="How long to hold without evidence.", examples=["10m"])
     then: Then = Field("rollback", description="What then: `rollback` or `hold`.", examples=["rollback"])
 
 
@@ -237,19 +239,19 @@ class Analysis(_Piece):
         "envoy", description="A source of metrics the operator named; never an address.", examples=["envoy"]
     )
     checks: list[Check] = Field(
-        [{"errors": {}}],
+        _text([{"errors": {}}]),
         json_schema_extra=_SOME,
         description="All must hold.",
         examples=[[{"errors": {}}, {"errors": {"max": "5%", "minRequests": 100}}]],
     )
     no_data: NoData = Field(
-        {},
+        _text({}),
         alias="noData",
         description="What to do when evidence is missing.",
         examples=[{"hold": "10m"}],
     )
     holdback: Holdback = Field(
-        "5%",
+        _text("5%"),
         description="What stays on stable as a control while the last step bakes: 0 % to 50 %.",
         examples=["5%"],
     )
@@ -297,7 +299,7 @@ class Spec(_Piece):
         description="When weight may rise; always, if left out. Rollback is never held.",
         examples=[[{"days": "Mon-Fri", "from": "09:00", "to": "16:00", "zone": "Europe/Berlin"}]],
     )
-    analysis: Analysis = Field({}, description="How the canary is judged.", examples=[{"look": "1s"}])
+    analysis: Analysis = Field(_text({}), description="How the canary is judged.", examples=[{"look": "1s"}])
     alerts: list[OperatorsName] = Field([], description="Sinks the operator named.", examples=[["ops"]])
     suspend: Flag = Field(
         False, description="Weight does not rise; checks and rollback stay live.", examples=[True]
@@ -306,7 +308,7 @@ class Spec(_Piece):
         False, description='Judge, record and alert as "would have", write nothing.', examples=[True]
     )
     revert_window: RevertWindow = Field(
-        "1d",
+        _text("1d"),
         alias="revertWindow",
         description="How long after it stopped serving a promoted revision may come back on the fast track.",
         examples=["1d"],
