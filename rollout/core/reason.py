@@ -30,19 +30,21 @@ class Reason(Enum):
     )
     REJECTED_BEFORE = (
         Level.EVENT,
-        "{canary} was rejected; it is not tried again until git offers another revision or `rollout retry {name}`",
+        "{canary} was rejected; not tried again until git offers another revision or `rollout retry {name}`",
     )
     SAME_BACKEND = (
         Level.NOTIFY,
-        "{canary} names the running stable with other content: weights cannot split one backend, "
-        "give the new content a backend of its own",
+        (
+            "{canary} names the running stable with other content: weights cannot split one backend, "
+            "give the new content a backend of its own"
+        ),
     )
-    OBSERVING = (Level.EVENT, "observe mode: {would}")
     # on the way up
     STARTED = (Level.NOTIFY, "{canary} begins at {weight}, stable is {stable}")
     RAISED = (Level.EVENT, "probe passed: {before} to {weight}")
     STEP_PASSED = (Level.NOTIFY, "{before} passed after {baked:.0f} s: {tally}; now {weight}")
     PROMOTED = (Level.NOTIFY, "{canary} serves everybody: {tally}")
+    MEASURING = (Level.EVENT, "{canary} is asked for; learning the request rate before the probe")
     NOT_READY = (Level.EVENT, "{canary} has no ready endpoint yet: {detail}")
     STABLE_NOT_READY = (Level.PAGE, "stable {stable} has no ready endpoint: {detail}; holding at {weight}")
     SETTLING = (Level.EVENT, "waiting for the mesh to carry {weight}: {detail}")
@@ -50,27 +52,36 @@ class Reason(Enum):
         Level.PAGE,
         "the mesh has not carried {weight} for {settling:.0f} s: {detail}",
     )
-    PROBING = (Level.EVENT, "probe at {weight}: {tally}; the next rung needs a good look with 5 canary requests")
+    PROBING = (
+        Level.EVENT,
+        "probe at {weight}: {tally}; the next rung needs a good look with 5 canary requests",
+    )
     BAKING = (Level.EVENT, "baking at {weight}: {baked:.0f} of {bake:.0f} s; {tally}")
     TOO_FEW = (Level.EVENT, "{requests} of {needed} canary requests seen at {weight}; {tally}")
     OVER_LIMIT_NOW = (
         Level.EVENT,
-        "canary fails {canary_share:.2%}, the limit is {limit:.2%}; not proof enough to roll back, too much to rise",
+        "canary fails {canary_share:.2%} over the limit of {limit:.2%}; too little to roll back, too much to rise",
+    )
+    SUSPECT = (
+        Level.EVENT,
+        "odds {odds:.1f} : 1 against the canary ({tally}): not proof enough to roll back, too much to rise",
     )
     BOTH_OVER_LIMIT = (
         Level.PAGE,
-        "canary ({canary_share:.2%}) and stable ({stable_share:.2%}) both break the limit of {limit:.2%}: "
-        "going back would not help, going on would be blind; holding at {weight}",
+        (
+            "canary ({canary_share:.2%}) and stable ({stable_share:.2%}) both break the limit ({limit:.2%}): "
+            "going back would not help, going on would be blind; holding at {weight}"
+        ),
     )
     BLIND = (Level.EVENT, "no evidence ({detail}) for {blind:.0f} of {deadline:.0f} s; holding at {weight}")
     BLIND_HELD = (Level.PAGE, "no evidence for {blind:.0f} s ({detail}); the policy says hold, at {weight}")
     BREAKER_OPEN = (
         Level.PAGE,
-        "many rollouts are blind at once ({detail}): the observer is broken, not the canaries; holding at {weight}",
+        "many rollouts are blind at once ({detail}): the observer is broken, not they; holding at {weight}",
     )
     STABLE_UNHEALTHY = (
         Level.PAGE,
-        "canary fails ({tally}), but stable {stable} has no ready endpoint: nowhere to go; holding at {weight}",
+        "canary fails ({tally}), but stable {stable} has no ready endpoint; holding at {weight}",
     )
     MESH_UNSEEN = (Level.EVENT, "the mesh cannot be read: {detail}; nothing is written")
     TARGET_LOST = (Level.PAGE, "the route is gone: {detail}; it is not made again, and nothing is written")
@@ -87,27 +98,35 @@ class Reason(Enum):
     GIT_LOST = (Level.NOTIFY, "git has not been seen for {detail}; holding at {weight}")
     LOWERED = (
         Level.NOTIFY,
-        "somebody lowered {canary} from {authorised} to {weight}: taken as a wish; "
-        "`rollout resume {name}` goes on, `rollout abort {name}` ends it",
+        (
+            "somebody lowered {canary} from {authorised} to {weight}: taken as a wish; "
+            "`rollout resume {name}` goes on, `rollout abort {name}` ends it"
+        ),
     )
     DRIFT = (Level.EVENT, "the mesh shows {split}, which we did not write; looking a second time")
     CORRECTED = (Level.NOTIFY, "the mesh showed {split}, more than was authorised; set back to {weight}")
     CONTESTED = (
         Level.PAGE,
-        "somebody keeps writing {split}; set back {times} times in 10 minutes, now holding: "
-        "end the fight, then `rollout resume {name}`",
+        (
+            "somebody keeps writing {split}; set back {times} times in 10 minutes, now holding: "
+            "end the fight, then `rollout resume {name}`"
+        ),
     )
     FORGOTTEN = (
         Level.PAGE,
-        "the route bears our mark (epoch {epoch}), but the journal knows nothing of it: it was lost or is an old "
-        "copy; nothing is written until `rollout adopt {name} BACKEND` ",
+        (
+            "the route bears our mark (epoch {epoch}), but the journal knows nothing of it: lost, or an old "
+            "copy; nothing is written until `rollout adopt {name} BACKEND` "
+        ),
     )
     # on the way home
     WORSE = (Level.NOTIFY, "{canary} is worse: {tally}; odds {odds:.0f} : 1; from {weight} to 0 %")
     OVER_LIMIT = (
         Level.NOTIFY,
-        "{canary} fails {canary_share:.2%} of its requests, over the limit of {limit:.2%}: {tally}; "
-        "from {weight} to 0 %",
+        (
+            "{canary} fails {canary_share:.2%} of its requests, over the limit of {limit:.2%}: {tally}; "
+            "from {weight} to 0 %"
+        ),
     )
     NO_DATA_TOO_LONG = (Level.NOTIFY, "no evidence for {blind:.0f} s ({detail}); from {weight} to 0 %")
     NEVER_READY = (Level.NOTIFY, "{canary} had no ready endpoint for {total:.0f} s: {detail}")
@@ -119,14 +138,13 @@ class Reason(Enum):
     GOING_HOME = (Level.EVENT, "waiting for the mesh to carry 0 %: {detail}")
     NOT_HOME = (
         Level.PAGE,
-        "the mesh does not carry 0 % after {total:.0f} s: {detail}. By hand: set the weights of the route to "
-        "{stable} 100 %",
+        (
+            "the mesh does not carry 0 % after {total:.0f} s: {detail}. By hand: set the weights to "
+            "{stable} 100 %"
+        ),
     )
     ROLLED_BACK = (Level.NOTIFY, "{canary} is off the traffic, {stable} serves everybody")
     RELEASED = (Level.NOTIFY, "the policy is gone; the route is left with {stable} on everything")
-    # of people
-    OBEYED = (Level.NOTIFY, "{actor} ordered {verb}: {why}")
-    REFUSED = (Level.EVENT, "{verb} by {actor} refused: {detail}")
 
     def __init__(self, level: Level, sentence: str) -> None:
         self.level = level

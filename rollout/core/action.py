@@ -1,0 +1,87 @@
+"""From a state to the split it wants, and from a split that the mesh does not show to the one action.
+
+There is no retry here: a lost write, a restart and a foreign hand are mended by the same line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from rollout.core import ladder
+from rollout.core.convergence import ready
+from rollout.core.model import (
+    Held,
+    Intent,
+    MeshSeen,
+    Observation,
+    Past,
+    Ramping,
+    RollingBack,
+    SetSplit,
+    Split,
+    State,
+    Steady,
+    Unadopted,
+    Unseen,
+    Why,
+)
+from rollout.core.turn import Turn
+
+
+def wanted_split(state: State) -> Split | None:
+    """Who should get how much: a function of the state alone. ``None``: nothing is written."""
+    match state:
+        case Unadopted():
+            return None
+        case Steady(past=past) | RollingBack(past=past):
+            return Split.all_on(past.stable.backend)
+        case Ramping(past=past, canary=canary, rung=rung, policy=policy):
+            weight = ladder.weight_of(rung, policy)
+            return Split.between(past.stable.backend, canary.backend, weight)
+        case Held(was=Ramping(past=past, canary=canary), why=Why.LOWERED, weight=weight):
+            return Split.between(past.stable.backend, canary.backend, weight)
+        case Held():
+            return None
+        case _:
+            assert_never(state)
+
+
+def enact(turn: Turn, seen: Observation) -> tuple[State, tuple[SetSplit, ...]]:
+    """An action exists if and only if the mesh shows something else, and the side that gets more is alive."""
+    wanted, mesh, state = wanted_split(turn.state), seen.mesh, turn.state
+    if wanted is None or isinstance(mesh, Unseen) or isinstance(state, Unadopted):
+        return state, ()
+    if mesh.splits == (wanted,):
+        return _confirmed(state), ()
+    past = (
+        state.was.past if isinstance(state, Held) and not isinstance(state.was, Unadopted) else _past(state)
+    )
+    if not turn.acts or seen.observe or any(ready(mesh, name) == 0 for name in _gaining(mesh, wanted)):
+        return state, ()
+    action = SetSplit(wanted, mesh.version, Split.all_on(past.stable.backend))
+    if isinstance(state, Held):
+        return state, (action,)
+    return replace(state, intent=Intent(mesh.version, seen.now)), (action,)
+
+
+def _past(state: State) -> Past:
+    assert isinstance(state, Steady | Ramping | RollingBack)  # noqa: S101 - the other states want no split
+    return state.past
+
+
+def _gaining(mesh: MeshSeen, wanted: Split) -> list[str]:
+    return [
+        name for name, weight in wanted.shares if any(weight > split.weight(name) for split in mesh.splits)
+    ]
+
+
+def _confirmed(state: State) -> State:
+    """The weight was seen: from now on a lower one is somebody's wish."""
+    match state:
+        case Steady(intent=Intent()) | RollingBack(intent=Intent()):
+            return replace(state, intent=None)
+        case Ramping(intent=Intent(confirmed=False) as intent):
+            return replace(state, intent=replace(intent, confirmed=True))
+        case _:
+            return state

@@ -1,0 +1,149 @@
+"""What git says about one rollout: the policy. Durations are seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import time
+from enum import Enum
+
+from rollout.core.traffic import Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What is being rolled out: a backend and what is known to run behind it.
+
+    ``content`` is the policy's ``spec.revision``, free text such as an image digest, empty when unset.
+    A rejection belongs to a revision, not to the policy's other lines.
+    """
+
+    backend: str
+    content: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.backend}@{self.content}" if self.content else self.backend
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Whose weights move. ``only`` pins the routes inside the object that are ours; empty: all of them."""
+
+    kind: str
+    mesh: str
+    name: str
+    namespace: str = ""
+    only: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The target's canonical name: no two policies may share one."""
+        return f"{self.kind}/{self.mesh}/{self.namespace}/{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A weight and the least time (seconds) to bake at it."""
+
+    weight: Weight
+    bake: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The check ``errors: {}``: is the canary worse than the concurrent stable? (ANALYSIS 3.1-3.3, 3.6b)."""
+
+    codes: tuple[str, ...] = ("5xx",)
+    min_requests: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The check ``errors: {max: ...}``: does the canary fail more than ``max`` (0 to 1) of its requests?"""
+
+    max: float
+    codes: tuple[str, ...] = ("5xx",)
+    min_requests: int = 100
+
+
+Check = Comparison | Limit
+
+
+class OnSilence(Enum):
+    """What to do when evidence has been missing for too long."""
+
+    ROLLBACK = "rollback"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class NoDataRule:
+    """How long (seconds) to hold without evidence, and what then."""
+
+    hold: float = 600.0
+    then: OnSilence = OnSilence.ROLLBACK
+
+
+HOLDBACK = Weight(500)
+"""What stable keeps in the last step, so that a control remains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """How a canary is judged. ``look`` is the wished seconds between looks, ``None`` for the default."""
+
+    metrics: str = "envoy"
+    checks: tuple[Check, ...] = (Comparison(),)
+    no_data: NoDataRule = NoDataRule()
+    holdback: Weight = HOLDBACK
+    look: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When weight may rise. ``days``: 0 (Monday) to 6; an ``until`` not after ``since`` is past midnight."""
+
+    days: tuple[int, ...]
+    since: time
+    until: time
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a policy came from: the commit that last changed its file, the ``line`` its document is at."""
+
+    source: str = ""
+    path: str = ""
+    commit: str = ""
+    author: str = ""
+    subject: str = ""
+    line: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What git says about one rollout. ``name`` is ``namespace/name``."""
+
+    name: str
+    route: Route
+    revision: Revision
+    steps: tuple[Step, ...]
+    analysis: Analysis = Analysis()
+    stable: str | None = None
+    windows: tuple[Window, ...] = ()
+    alerts: tuple[str, ...] = ()
+    suspend: bool = False
+    observe: bool = False
+    revert_window: float = 86_400.0
+    origin: Origin = field(default=Origin(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Git no longer has the policy (a whole, verified, newer tree lacks it)."""
+
+    name: str
+    origin: Origin = field(default=Origin(), compare=False)

@@ -1,0 +1,137 @@
+"""The only rules by which weight rises: nothing, the probe, step after step, promotion.
+
+They are asked last, when every reason for going down and for holding had nothing to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from rollout.core import judge, ladder
+from rollout.core.convergence import ready
+from rollout.core.look import Look
+from rollout.core.model import (
+    Cause,
+    Clock,
+    Flow,
+    Haste,
+    Limit,
+    MeshSeen,
+    Probe,
+    Rung,
+    Stage,
+    Steady,
+    Tally,
+    Verdict,
+    Waiting,
+    percent,
+)
+from rollout.core.past import promoted
+from rollout.core.reason import Reason
+from rollout.core.turn import Turn, home, say
+
+READY_DEADLINE = 600.0
+"""Seconds that a canary may take to get its first ready endpoint (FAILURES S1)."""
+RATE_SPAN = 0.2
+"""Seconds that a count must span to say anything of the request rate."""
+RATE_REQUESTS = 5
+"""Requests from which a rate that was unknown counts as known."""
+
+
+def rise(look: Look) -> Turn:
+    """Rise if this rung has proved itself; otherwise say what it lacks."""
+    match look.state.rung:
+        case Waiting():
+            return _start(look)
+        case Probe() as probe:
+            return _probe(look, probe)
+        case Stage() as stage:
+            return _bake(look, stage)
+        case _:
+            assert_never(look.state.rung)
+
+
+def _start(look: Look) -> Turn:
+    state, mesh, canary = look.state, look.seen.mesh, look.state.canary.backend
+    if isinstance(mesh, MeshSeen) and ready(mesh, canary) == 0:
+        detail = f"{canary} has none" if canary in mesh.ready else f"the mesh does not know {canary}"
+        if state.clock.unready >= READY_DEADLINE:
+            return home(look, Cause.NOT_READY, Reason.NEVER_READY, detail=detail, total=state.clock.unready)
+        return say(look, Reason.NOT_READY, detail=detail)
+    if look.increment is None or (look.seen.elapsed or 0.0) < RATE_SPAN:
+        return say(look, Reason.MEASURING)
+    rate = look.increment.total / (look.seen.elapsed or 1.0)
+    return _climb(look, _first(look, rate), Reason.STARTED)
+
+
+def _first(look: Look, rate: float) -> Rung:
+    mesh = look.seen.mesh
+    resolution = mesh.resolution if isinstance(mesh, MeshSeen) else 1
+    return ladder.first(look.state.policy, rate, look.seen.look, resolution, fast=look.state.fast)
+
+
+def _probe(look: Look, probe: Probe) -> Turn:
+    state, counts = look.state, look.state.counts[0]
+    if not probe.aimed and counts.canary_n + counts.stable_n >= RATE_REQUESTS and counts.seconds:
+        aimed = _first(look, (counts.canary_n + counts.stable_n) / counts.seconds)
+        if ladder.weight_of(aimed, state.policy) > probe.weight:
+            return _climb(look, aimed, Reason.RAISED)
+    enough = look.findings[0].step.canary_n >= ladder.PROBE_LEAST
+    calm = look.increment is not None and judge.is_calm(look.increment, look.findings)
+    rung = ladder.after(probe, state.policy, fast=state.fast)
+    if rung is not None and ((enough and calm) or state.haste is not Haste.NONE):
+        return _climb(look, rung, Reason.RAISED)
+    return say(look, Reason.PROBING)
+
+
+def _bake(look: Look, stage: Stage) -> Turn:
+    state, bake = look.state, ladder.bake_of(stage, look.state.policy)
+    if state.haste is Haste.NONE:
+        if state.clock.baked < bake:
+            return say(look, Reason.BAKING, bake=bake)
+        if lacking := _lacking(look):
+            return lacking
+    rung = ladder.after(stage, state.policy, fast=state.fast)
+    return _promote(look) if rung is None else _climb(look, rung, Reason.STEP_PASSED)
+
+
+def _lacking(look: Look) -> Turn | None:
+    """What keeps a baked step from having passed: law 4, every unknown resolves to "do not raise"."""
+    for finding in look.findings:
+        step, check = finding.step, finding.check
+        if finding.verdict is Verdict.NO_DATA:
+            return say(look, Reason.TOO_FEW, requests=step.canary_n, needed=check.min_requests)
+        if finding.lacking == "suspect":
+            return say(look, Reason.SUSPECT, odds=finding.odds)
+        if finding.lacking and isinstance(check, Limit):
+            reason = Reason.BOTH_OVER_LIMIT if finding.lacking == "both" else Reason.OVER_LIMIT_NOW
+            return say(
+                look,
+                reason,
+                canary_share=judge.share(step.canary_x, step.canary_n),
+                stable_share=judge.share(step.stable_x, step.stable_n),
+                limit=check.max,
+            )
+    return None
+
+
+def _climb(look: Look, rung: Rung, reason: Reason) -> Turn:
+    """Another rung: its clock and its proof begin again, the bets go on."""
+    state = look.state
+    raised = replace(
+        state,
+        rung=rung,
+        clock=Clock(),
+        evidence=tuple(map(judge.anew, state.evidence)),
+        counts=(Tally(),) * len(state.counts),
+        flow=Flow(),
+        haste=state.haste if state.haste is Haste.ALL else Haste.NONE,
+    )
+    weight = percent(ladder.weight_of(rung, state.policy))
+    return say(look, reason, raised, weight=weight, before=percent(look.weight))
+
+
+def _promote(look: Look) -> Turn:
+    state = look.state
+    return say(look, Reason.PROMOTED, Steady(promoted(state.past, state.canary, look.seen.now)))

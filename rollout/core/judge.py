@@ -1,0 +1,220 @@
+"""Is the canary worse? Bets that cannot win on average when it is not (ANALYSIS 3.1-3.3, 3.6b; DESIGN 14.9).
+
+Each bet is an e-process: its capital starts at 1, and the chance that it ever reaches 100 while the null
+holds is at most 1 % however often one looks (Ville's inequality). So there is no peeking problem, no
+failure count and no threshold to tune. Raising asks for something else, see ``verdict``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rollout.core.counters import Increment
+from rollout.core.model import (
+    Bet,
+    Check,
+    Comparison,
+    ComparisonEvidence,
+    Evidence,
+    Limit,
+    LimitEvidence,
+    Tally,
+    Verdict,
+)
+
+ODDS = 100.0
+"""Evidence at which a canary is condemned: 1 / alpha, alpha = 1 %."""
+CALM = 2.0
+"""Evidence above which nothing rises, though it proves nothing yet (ANALYSIS 3.7)."""
+
+RATIO = 1.1
+MARGIN = 1e-4
+"""The null of the comparison: canary's error share <= RATIO x stable's + MARGIN, in every block."""
+WORSE = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
+"""Alternatives: so many times stable's error share (psi in ANALYSIS 3.1)."""
+MIXTURE_WEIGHT, GROSS_WEIGHT = 0.9, 0.1
+
+GROSS_SHARE, GROSS_TIMES = 0.25, 5.0
+GROSS_ALTERNATIVES = (0.5, 0.75, 0.98)
+GROSS_WINDOW = 60.0
+"""How far back (seconds) stable's blocks may reach to speak for its present."""
+
+LEAST_STABLE = 10
+"""Stable requests that a block needs before it is judged (ANALYSIS 3.3)."""
+GROSS_LEAST_STABLE = 5
+"""Of these, so many in the gross bet's own block; the rest may come from the blocks before it."""
+FIRST, RELEASE = 0.5, 600.0
+"""Capital is released over time: the first share at once, the rest with this time constant (seconds)."""
+LARGEST = 1e100
+STEEPEST = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check's answer: the verdict, its odds against the canary, the counts at this rung, and what
+    stood in the way of Passing (``""``, ``few``, ``suspect``, ``over``, ``both``).
+    """
+
+    check: Check
+    verdict: Verdict
+    odds: float
+    step: Tally
+    lacking: str = ""
+
+
+def start(check: Check) -> Evidence:
+    """No evidence yet."""
+    match check:
+        case Comparison():
+            return ComparisonEvidence(_bet(len(WORSE)), _bet(len(GROSS_ALTERNATIVES)))
+        case Limit():
+            return LimitEvidence(_bet(len(_shares_above(check.max))))
+
+
+def add(check: Check, evidence: Evidence, look: Tally, *, proof: bool) -> Evidence:
+    """Feed one look's counts. ``proof``: they were gathered while the mesh carried the rung's weight."""
+    step = evidence.step + look if proof else Tally()
+    if isinstance(evidence, ComparisonEvidence):
+        return replace(_gross(_mixture(evidence, look), look), step=step)
+    assert isinstance(check, Limit)  # noqa: S101 - `start` made evidence of the check's own kind
+    return replace(_limit(check, evidence, look), step=step)
+
+
+def anew(evidence: Evidence) -> Evidence:
+    """At another rung: the bets go on, the counts that prove this rung begin again."""
+    return replace(evidence, step=Tally())
+
+
+def find(check: Check, evidence: Evidence) -> Finding:
+    """What the evidence says now."""
+    odds = _odds(evidence)
+    step = evidence.step
+    if odds >= ODDS:
+        return Finding(check, Verdict.FAILING, odds, step)
+    lacking = _lacking(check, step, odds)
+    return Finding(check, Verdict.NO_DATA if lacking == "few" else Verdict.PASSING, odds, step, lacking)
+
+
+def worst(findings: Sequence[Finding]) -> Verdict:
+    """One failure outweighs any silence; silence outweighs success; no check at all proves nothing."""
+    verdicts = {finding.verdict for finding in findings}
+    for verdict in (Verdict.FAILING, Verdict.ERROR, Verdict.NO_DATA, Verdict.PASSING):
+        if verdict in verdicts:
+            return verdict
+    return Verdict.NO_DATA
+
+
+def is_calm(look: Increment, findings: Sequence[Finding]) -> bool:
+    """Is it a good look (DESIGN 14.3): no odds against the canary, and none of its requests pending beyond
+    the latency seen on stable?
+    """
+    tally = look.tallies[0]
+    hanging = look.late_canary * max(1, tally.stable_n) > 2 * look.late_stable * max(1, tally.canary_n)
+    return not hanging and all(finding.odds <= CALM for finding in findings)
+
+
+def share(bad: int, total: int) -> float:
+    """Bad per completed request; 0 when nothing was completed."""
+    return bad / total if total else 0.0
+
+
+def shows(requests: int) -> float:
+    """The least error share that an error-free run of so many requests speaks against (ANALYSIS 8)."""
+    return min(1.0, math.log(20) / (0.9 * requests)) if requests else 1.0
+
+
+def _lacking(check: Check, step: Tally, odds: float) -> str:
+    if step.canary_n < check.min_requests or (isinstance(check, Comparison) and step.stable_n < LEAST_STABLE):
+        return "few"
+    if isinstance(check, Limit) and share(step.canary_x, step.canary_n) > check.max:
+        return "both" if share(step.stable_x, step.stable_n) > check.max else "over"
+    return "suspect" if odds > CALM else ""
+
+
+def _odds(evidence: Evidence) -> float:
+    match evidence:
+        case ComparisonEvidence(mixture=mixture, gross=gross):
+            return MIXTURE_WEIGHT * mixture.evidence + GROSS_WEIGHT * gross.evidence
+        case LimitEvidence(bet=bet):
+            return bet.evidence
+
+
+def _bet(alternatives: int) -> Bet:
+    return Bet(1.0, (0.0,) * alternatives)
+
+
+def _play(bet: Bet, log_likelihoods: Sequence[float], seconds: float) -> Bet:
+    """Release capital, spread it evenly, and let each stake win or lose its block (ANALYSIS 3.2)."""
+    released = bet.unbet * (FIRST if bet.fresh else 1.0 - math.exp(-seconds / RELEASE))
+    portion = released / len(bet.stakes)
+    stakes = tuple(
+        min((stake + portion) * math.exp(min(log_l, STEEPEST)), LARGEST)
+        for stake, log_l in zip(bet.stakes, log_likelihoods, strict=True)
+    )
+    return Bet(bet.unbet - released, stakes, fresh=False)
+
+
+def _mixture(evidence: ComparisonEvidence, look: Tally) -> ComparisonEvidence:
+    """ANALYSIS 3.1. A block closes once it holds enough of stable: by totals only, never by failures."""
+    block = evidence.block + look
+    if block.stable_n < LEAST_STABLE or block.canary_n == 0:
+        return replace(evidence, block=block)
+    bets = _play(evidence.mixture, [_worse(block, times) for times in WORSE], block.seconds)
+    return replace(evidence, mixture=bets, block=Tally())
+
+
+def _worse(block: Tally, times: float) -> float:
+    d = (RATIO * block.canary_n + block.stable_n) / (times * block.canary_n + block.stable_n)
+    c = times / RATIO * d
+    return block.canary_x * math.log(c) + block.stable_x * math.log(d) - MARGIN * block.canary_n * (c - 1.0)
+
+
+def _gross(evidence: ComparisonEvidence, look: Tally) -> ComparisonEvidence:
+    """ANALYSIS 3.6b with shorter blocks, stable's share being read from its latest blocks as well.
+
+    At 5 % holdback ten stable requests take seconds to gather, and a death in the middle of so long a block
+    is diluted by the health before it. See docs/decisions.
+    """
+    block = evidence.gross_block + look
+    latest = _latest((*evidence.recent, block))
+    stable_n = sum(tally.stable_n for tally in latest)
+    if block.stable_n < GROSS_LEAST_STABLE or stable_n < LEAST_STABLE or block.canary_n == 0:
+        return replace(evidence, gross_block=block)
+    stable_x = sum(tally.stable_x for tally in latest)
+    null = max(GROSS_SHARE, GROSS_TIMES * (stable_x + 1) / (stable_n + 2))
+    logs = [_binomial(block, null, other) / 2 if other > null else 0.0 for other in GROSS_ALTERNATIVES]
+    bets = _play(evidence.gross, logs, block.seconds)
+    return replace(evidence, gross=bets, gross_block=Tally(), recent=latest)
+
+
+def _latest(blocks: tuple[Tally, ...]) -> tuple[Tally, ...]:
+    """The newest blocks that together hold enough stable requests, none older than the window."""
+    kept: list[Tally] = []
+    requests, seconds = 0, 0.0
+    for tally in reversed(blocks):
+        if kept and (requests >= LEAST_STABLE or seconds > GROSS_WINDOW):
+            break
+        kept.append(tally)
+        requests, seconds = requests + tally.stable_n, seconds + tally.seconds
+    return tuple(reversed(kept))
+
+
+def _binomial(tally: Tally, null: float, share: float) -> float:
+    good = tally.canary_n - tally.canary_x
+    return tally.canary_x * math.log(share / null) + good * math.log((1.0 - share) / (1.0 - null))
+
+
+def _shares_above(limit: float) -> tuple[float, ...]:
+    """Alternatives to "at most ``limit``": multiples of it, and the gross shares."""
+    candidates = (*(limit * times for times in (1.5, 2.0, 3.0, 5.0, 10.0)), *GROSS_ALTERNATIVES)
+    return tuple(sorted({share for share in candidates if limit < share < 1.0}))
+
+
+def _limit(check: Limit, evidence: LimitEvidence, look: Tally) -> LimitEvidence:
+    """DESIGN 14.9. A look in which stable breaks the limit too says nothing about the canary (S4)."""
+    if look.canary_n == 0 or share(look.stable_x, look.stable_n) > check.max:
+        return evidence
+    logs = [_binomial(look, check.max, share) for share in _shares_above(check.max)]
+    return replace(evidence, bet=_play(evidence.bet, logs, look.seconds))

@@ -1,0 +1,62 @@
+"""The ladder of weights: probe rungs, the policy's steps, and in the last step 100 % minus the holdback.
+
+After the last rung comes promotion, which is no rung: everybody on the canary (DESIGN 14.3).
+"""
+
+from __future__ import annotations
+
+import math
+
+from rollout.core.model import EVERYTHING, FULL, NOTHING, Policy, Probe, Rung, Stage, Waiting, Weight
+
+PROBE_REQUESTS = 10.0
+"""Canary requests that a probe aims at in one look (ANALYSIS 3.7)."""
+PROBE_LEAST = 5
+"""Completed canary requests without which a probe's look is silence."""
+
+
+def weight_of(rung: Rung, policy: Policy) -> Weight:
+    """What the canary may have on this rung."""
+    match rung:
+        case Waiting():
+            return NOTHING
+        case Probe(weight=weight):
+            return weight
+        case Stage(step=step):
+            weight = policy.steps[step].weight
+            return Weight(FULL - policy.analysis.holdback) if weight == EVERYTHING else weight
+
+
+def bake_of(rung: Rung, policy: Policy) -> float:
+    """Seconds to bake on this rung; a probe needs a good look instead."""
+    return policy.steps[rung.step].bake if isinstance(rung, Stage) else 0.0
+
+
+def first(policy: Policy, rate: float, look: float, resolution: int, *, fast: bool) -> Rung:
+    """The first rung above nothing, for ``rate`` requests per second and ``look`` seconds between looks.
+
+    An unknown (or zero) rate gets the smallest weight that the mesh can express.
+    """
+    goal = _after_probe(policy, fast=fast)
+    top = weight_of(goal, policy)
+    if rate <= 0:
+        return Probe(Weight(min(resolution, top)), aimed=False)
+    aimed = math.ceil(PROBE_REQUESTS / (rate * look) * FULL / resolution) * resolution
+    return Probe(Weight(aimed)) if aimed < top else goal
+
+
+def after(rung: Rung, policy: Policy, *, fast: bool) -> Rung | None:
+    """The next rung; ``None`` after the last one, where promotion comes."""
+    match rung:
+        case Waiting():
+            return _after_probe(policy, fast=fast)
+        case Probe(weight=weight):
+            goal = _after_probe(policy, fast=fast)
+            doubled = Weight(2 * weight)
+            return Probe(doubled) if doubled < weight_of(goal, policy) else goal
+        case Stage(step=step):
+            return Stage(step + 1) if step + 1 < len(policy.steps) else None
+
+
+def _after_probe(policy: Policy, *, fast: bool) -> Stage:
+    return Stage(len(policy.steps) - 1 if fast else 0)

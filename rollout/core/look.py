@@ -1,0 +1,159 @@
+"""One look at a canary on its way: what was counted since the last one, and what the judge makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rollout.core import judge
+from rollout.core.convergence import follow, lag, ready
+from rollout.core.counters import Increment, baseline, increment
+from rollout.core.ladder import weight_of
+from rollout.core.model import (
+    NOTHING,
+    Clock,
+    Fact,
+    MeshSeen,
+    Observation,
+    Policy,
+    Ramping,
+    Sample,
+    Split,
+    Tally,
+    Unseen,
+    Verdict,
+    Weight,
+    Withdrawn,
+    percent,
+)
+
+QUIET = 60.0
+QUIET_LOOKS = 5
+"""A canary that completes nothing for the longer of these gives no evidence (ANALYSIS 3.8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A ramping rollout with this look counted in.
+
+    ``findings``: one for each check. ``increment``: ``None`` when there is nothing to difference.
+    ``silence``: why there is no evidence, ``""`` when there is. ``lag``: what the mesh lacks.
+    """
+
+    state: Ramping
+    asked: Policy | Withdrawn
+    seen: Observation
+    findings: tuple[judge.Finding, ...]
+    increment: Increment | None
+    silence: str
+    lag: str
+
+    @property
+    def weight(self) -> Weight:
+        """What the canary may have now."""
+        return weight_of(self.state.rung, self.state.policy)
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of the checks; silence outweighs success (EXAMPLES 4)."""
+        worst = judge.worst(self.findings)
+        if worst is not Verdict.FAILING and self.silence:
+            return Verdict.ERROR if isinstance(self.seen.sample, Unseen) else Verdict.NO_DATA
+        return worst
+
+    @property
+    def facts(self) -> dict[str, Fact]:
+        """The numbers that any reason about this look may rest on."""
+        counts = self.state.counts[0]
+        return {
+            "name": self.state.policy.name,
+            "stable": str(self.state.past.stable),
+            "canary": str(self.state.canary),
+            "weight": percent(self.weight),
+            "tally": tell(counts),
+            "canary_requests": counts.canary_n,
+            "canary_failed": counts.canary_x,
+            "stable_requests": counts.stable_n,
+            "stable_failed": counts.stable_x,
+            "odds": max(finding.odds for finding in self.findings),
+            "baked": self.state.clock.baked,
+        }
+
+
+def tell(counts: Tally) -> str:
+    """Both arms' counts in words."""
+    return f"canary {_arm(counts.canary_x, counts.canary_n)}, stable {_arm(counts.stable_x, counts.stable_n)}"
+
+
+def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Look:
+    """Count what happened since the last look and ask the judge."""
+    lacking = _lag(state, seen)
+    sample, counted = seen.sample, None
+    if isinstance(sample, Sample):
+        arms = (state.past.stable.backend, state.canary.backend)
+        codes = (check.codes for check in state.policy.analysis.checks)
+        counted = increment(state.baseline, sample, arms, codes, seen.elapsed)
+        state = replace(_fed(state, counted, carried=not lacking), baseline=baseline(state.baseline, sample))
+    silence = _silence(state, counted, seen)
+    clock = _tick(state, counted, seen, silence=bool(silence), carried=not lacking)
+    state = replace(state, clock=clock)
+    findings = tuple(map(judge.find, state.policy.analysis.checks, state.evidence))
+    return Look(state, asked, seen, findings, counted, silence, lacking)
+
+
+def _lag(state: Ramping, seen: Observation) -> str:
+    if seen.observe:
+        return ""
+    if isinstance(seen.mesh, Unseen):
+        return seen.mesh.why
+    weight = weight_of(state.rung, state.policy)
+    return lag(seen.mesh, Split.between(state.past.stable.backend, state.canary.backend, weight))
+
+
+def _fed(state: Ramping, counted: Increment, *, carried: bool) -> Ramping:
+    checks = state.policy.analysis.checks
+    proof = carried and state.clock.carried
+    weight = weight_of(state.rung, state.policy)
+    return replace(
+        state,
+        evidence=tuple(
+            judge.add(check, evidence, tally, proof=proof)
+            for check, evidence, tally in zip(checks, state.evidence, counted.tallies, strict=True)
+        ),
+        counts=tuple(before + tally for before, tally in zip(state.counts, counted.tallies, strict=True)),
+        flow=follow(state.flow, counted, weight) if proof and weight != NOTHING else state.flow,
+    )
+
+
+def _silence(state: Ramping, counted: Increment | None, seen: Observation) -> str:
+    if isinstance(seen.sample, Unseen):
+        return seen.sample.why
+    assert counted is not None  # noqa: S101 - a sample was counted
+    if not counted.covered:
+        return "too few proxies answer: " + "; ".join(f"{name}: {why}" for name, why in seen.sample.silent)
+    if weight_of(state.rung, state.policy) == NOTHING:
+        return ""
+    quiet = 0.0 if counted.canary_n else state.clock.quiet + (seen.elapsed or 0.0)
+    if quiet > max(QUIET, QUIET_LOOKS * seen.look):
+        return f"no canary request was completed for {quiet:.0f} s"
+    return ""
+
+
+def _tick(
+    state: Ramping, counted: Increment | None, seen: Observation, *, silence: bool, carried: bool
+) -> Clock:
+    clock, mesh, seconds = state.clock, seen.mesh, seen.elapsed or 0.0
+    unready = isinstance(mesh, MeshSeen) and ready(mesh, state.canary.backend) == 0
+    bakes = carried and clock.carried and not silence and state.flow.follows
+    return Clock(
+        baked=clock.baked + (seconds if bakes else 0.0),
+        settling=0.0 if carried and state.flow.follows else clock.settling + seconds,
+        blind=clock.blind + seconds if silence else 0.0,
+        quiet=0.0 if counted is not None and counted.canary_n else clock.quiet + seconds,
+        unready=clock.unready + seconds if unready else 0.0,
+        total=clock.total + seconds,
+        carried=carried,
+    )
+
+
+def _arm(bad: int, total: int) -> str:
+    return f"{bad} of {total} failed ({bad / total:.2%})" if total else "0 requests"

@@ -1,0 +1,153 @@
+"""What people order (pause, resume, promote, abort, retry, adopt), folded into the state before a look.
+
+An order only changes what is remembered; whether traffic moves is decided by the look that follows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import assert_never
+
+from rollout.core.ladder import weight_of
+from rollout.core.model import (
+    NOTHING,
+    Cause,
+    Drift,
+    Fact,
+    Haste,
+    Held,
+    Intent,
+    MeshSeen,
+    Observation,
+    Order,
+    Past,
+    Paused,
+    Policy,
+    Ramping,
+    Revision,
+    RollingBack,
+    State,
+    Steady,
+    Unadopted,
+    Verb,
+    Why,
+    Withdrawn,
+    percent,
+)
+from rollout.core.past import condemned
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not an error
+    """The order makes no sense now; ``str()`` says why and what would."""
+
+
+def obey(
+    state: State, asked: Policy | Withdrawn, seen: Observation
+) -> tuple[State, tuple[tuple[int, str], ...], dict[str, Fact]]:
+    """The state after the waiting orders, what became of each (id, why it was refused or ``""``), and the
+    facts of an abort, if one was obeyed. An abort goes before all others: it always wins.
+    """
+    obeyed: list[tuple[int, str]] = []
+    abort: dict[str, Fact] = {}
+    for order in sorted(seen.orders, key=lambda order: (order.verb is not Verb.ABORT, order.id)):
+        try:
+            state, facts = _obey(state, order, asked, seen)
+        except Refusal as refusal:
+            obeyed.append((order.id, str(refusal)))
+        else:
+            obeyed.append((order.id, ""))
+            abort |= facts
+    return state, tuple(obeyed), abort
+
+
+def _obey(
+    state: State, order: Order, asked: Policy | Withdrawn, seen: Observation
+) -> tuple[State, Mapping[str, Fact]]:
+    match order.verb:
+        case Verb.ABORT:
+            return _abort(state, order, seen)
+        case Verb.PAUSE:
+            return _pause(state, order), {}
+        case Verb.RESUME:
+            return _resume(state, seen), {}
+        case Verb.PROMOTE:
+            return _promote(state, order), {}
+        case Verb.RETRY:
+            return _retry(state, asked), {}
+        case Verb.ADOPT:
+            return _adopt(state, order, asked, seen), {}
+        case _:
+            assert_never(order.verb)
+
+
+def _abort(state: State, order: Order, seen: Observation) -> tuple[State, Mapping[str, Fact]]:
+    ramp = state.was if isinstance(state, Held) else state
+    if isinstance(ramp, RollingBack):
+        return state, {}
+    if not isinstance(ramp, Ramping):
+        raise Refusal("nothing is under way: all traffic is on stable already")
+    weight = weight_of(ramp.rung, ramp.policy)
+    facts: dict[str, Fact] = {
+        "actor": order.actor,
+        "why": order.why,
+        "weight": percent(weight),
+        "canary": str(ramp.canary),
+        "stable": str(ramp.past.stable),
+    }
+    home = RollingBack(condemned(ramp.past, ramp.canary), ramp.canary, Cause.ABORTED, seen.now, weight)
+    return home, facts
+
+
+def _pause(state: State, order: Order) -> State:
+    if not isinstance(state, Ramping):
+        raise Refusal("nothing is under way to pause; `freeze` keeps a next rollout from rising")
+    return replace(state, paused=Paused(order.actor, order.why, order.at))
+
+
+def _resume(state: State, seen: Observation) -> State:
+    match state:
+        case Ramping(paused=Paused()):
+            return replace(state, paused=None)
+        case Held(was=Ramping() | Steady() as was, why=Why.LOWERED | Why.CONTESTED):
+            if not isinstance(seen.mesh, MeshSeen):
+                raise Refusal(f"the mesh cannot be read: {seen.mesh.why}")
+            return replace(was, drift=Drift(), intent=Intent(seen.mesh.version, seen.now))
+        case Held(why=Why.FORGOTTEN):
+            raise Refusal("the journal knows nothing of it: `adopt` says which backend is stable")
+        case _:
+            raise Refusal("it is not paused")
+
+
+def _promote(state: State, order: Order) -> State:
+    if not isinstance(state, Ramping):
+        raise Refusal("nothing is under way to promote")
+    if state.paused is not None:
+        raise Refusal("it is paused: `resume` first")
+    return replace(state, haste=Haste.ALL if order.argument == "full" else Haste.ONE)
+
+
+def _retry(state: State, asked: Policy | Withdrawn) -> State:
+    if not isinstance(state, Steady) or isinstance(asked, Withdrawn):
+        raise Refusal("only a rollout at rest can be retried")
+    if asked.revision not in state.past.rejected:
+        raise Refusal(f"{asked.revision}, which git asks for, was not rejected")
+    rejected = tuple(revision for revision in state.past.rejected if revision != asked.revision)
+    return replace(state, past=replace(state.past, rejected=rejected))
+
+
+def _adopt(state: State, order: Order, asked: Policy | Withdrawn, seen: Observation) -> State:
+    forgotten = isinstance(state, Held) and state.why is Why.FORGOTTEN
+    if not (forgotten or isinstance(state, Unadopted)):
+        raise Refusal("it is adopted already")
+    if not isinstance(seen.mesh, MeshSeen):
+        raise Refusal(f"the mesh cannot be read: {seen.mesh.why}")
+    carrying = {name for split in seen.mesh.splits for name, weight in split.shares if weight != NOTHING}
+    backend = order.argument or (carrying.copy().pop() if len(carrying) == 1 else "")
+    if backend not in carrying:
+        raise Refusal(f"say which is stable: {', '.join(sorted(carrying))}")
+    match state:
+        case Held(was=Steady(past=past)) if past.stable.backend == backend:
+            return Steady(past)
+    same = isinstance(asked, Policy) and asked.revision.backend == backend
+    return Steady(Past(asked.revision if isinstance(asked, Policy) and same else Revision(backend)))

@@ -1,0 +1,261 @@
+"""What is remembered between looks: the states, each with only what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from rollout.core.asked import Policy, Revision
+from rollout.core.seen import Sample
+from rollout.core.traffic import NOTHING, Weight
+
+
+@dataclass(frozen=True, slots=True)
+class Bet:
+    """An e-process with restarts (ANALYSIS 3.2): capital not yet bet, and the stakes running on each
+    alternative. Evidence is ``unbet + sum(stakes)``, 1 at the start.
+    """
+
+    unbet: float
+    stakes: tuple[float, ...]
+    fresh: bool = True
+
+    @property
+    def evidence(self) -> float:
+        """The capital: odds against the null."""
+        return self.unbet + sum(self.stakes)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts of both arms over some span: completed (``n``) and bad (``x``) requests."""
+
+    canary_n: int = 0
+    canary_x: int = 0
+    stable_n: int = 0
+    stable_x: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.canary_n + other.canary_n,
+            self.canary_x + other.canary_x,
+            self.stable_n + other.stable_n,
+            self.stable_x + other.stable_x,
+            self.seconds + other.seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonEvidence:
+    """State of a ``Comparison``: its two bets, each with the block it is gathering, stable's latest
+    blocks (newest last), and the counts that prove the present rung.
+    """
+
+    mixture: Bet
+    gross: Bet
+    block: Tally = Tally()
+    gross_block: Tally = Tally()
+    recent: tuple[Tally, ...] = ()
+    step: Tally = Tally()
+
+
+@dataclass(frozen=True, slots=True)
+class LimitEvidence:
+    """State of a ``Limit``: its bet, and the counts at the present rung."""
+
+    bet: Bet
+    step: Tally = Tally()
+
+
+Evidence = ComparisonEvidence | LimitEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """A revision that served everybody, and until when (``None``: it still does)."""
+
+    revision: Revision
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What outlives a journey: stable, the revisions that were rejected and those that were promoted
+    (newest last, both bounded), and how many journeys have begun. ``virtual``: lived in observe mode, where
+    nothing of it was written; forgotten when that ends.
+    """
+
+    stable: Revision
+    rejected: tuple[Revision, ...] = ()
+    promoted: tuple[Promoted, ...] = ()
+    attempt: int = 0
+    virtual: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The last write we meant to make, and the object's version it was conditional on."""
+
+    version: str
+    at: datetime
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Weights that others wrote: how many looks in a row showed them, and when we set them right."""
+
+    reads: int = 0
+    corrected: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Who stopped the rise, and why."""
+
+    actor: str
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The rung at weight 0, before the first raise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A rung below the first step. ``aimed``: it was chosen knowing the request rate."""
+
+    weight: Weight
+    aimed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A step of the policy, by index."""
+
+    step: int
+
+
+Rung = Waiting | Probe | Stage
+
+
+class Haste(Enum):
+    """Rungs whose bake and sample sizes a person waived."""
+
+    NONE = "none"
+    ONE = "one"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Seconds of the present rung: baked (seen at its weight, evidence arriving), spent settling, blind
+    (no evidence), quiet (since the last completed canary request), without a ready endpoint, and in all.
+    ``carried``: the last look saw the mesh carry the rung's weight.
+    """
+
+    baked: float = 0.0
+    settling: float = 0.0
+    blind: float = 0.0
+    quiet: float = 0.0
+    unready: float = 0.0
+    total: float = 0.0
+    carried: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Does the traffic follow the weight? The counts since the last answer, and that answer."""
+
+    window: Tally = Tally()
+    follows: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Unadopted:
+    """We do not know yet which backend is stable. Nothing is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """All on stable; nothing is under way."""
+
+    past: Past
+    intent: Intent | None = None
+    drift: Drift = Drift()
+
+
+@dataclass(frozen=True, slots=True)
+class Ramping:
+    """A canary on its way up, judged under ``policy`` (the one in force when its evidence was gathered).
+
+    ``counts``: for each check, all that was counted since this rung's write. ``fast``: a return to a known
+    revision goes from the probe straight to the last step. ``baseline``: what to difference against next.
+    """
+
+    past: Past
+    policy: Policy
+    canary: Revision
+    began: datetime
+    rung: Rung = Waiting()
+    fast: bool = False
+    intent: Intent | None = None
+    clock: Clock = Clock()
+    evidence: tuple[Evidence, ...] = ()
+    counts: tuple[Tally, ...] = ()
+    flow: Flow = Flow()
+    baseline: Sample | None = None
+    paused: Paused | None = None
+    haste: Haste = Haste.NONE
+    drift: Drift = Drift()
+
+
+class Cause(Enum):
+    """Why a canary goes home."""
+
+    WORSE = "worse"
+    OVER_LIMIT = "over_limit"
+    NO_DATA = "no_data"
+    NOT_READY = "not_ready"
+    LOST_ENDPOINTS = "lost_endpoints"
+    ABORTED = "aborted"
+    WITHDRAWN = "withdrawn"
+    REVERTED = "reverted"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class RollingBack:
+    """All on stable; ends when the mesh is seen there. ``was`` is the weight that the canary had."""
+
+    past: Past
+    canary: Revision
+    cause: Cause
+    began: datetime
+    was: Weight = NOTHING
+    intent: Intent | None = None
+    total: float = 0.0
+
+
+class Why(Enum):
+    """Why a rollout is held until a person speaks."""
+
+    LOWERED = "lowered"
+    CONTESTED = "contested"
+    FORGOTTEN = "forgotten"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What it was, never more: ``weight`` is the most the canary may have until a person speaks."""
+
+    was: Unadopted | Steady | Ramping
+    why: Why
+    weight: Weight = NOTHING
+
+
+State = Unadopted | Steady | Ramping | RollingBack | Held

@@ -1,0 +1,127 @@
+"""What one look sees: the mesh, the counters, people's orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from rollout.core.reason import Reason
+from rollout.core.traffic import Split
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySeen:
+    """One proxy's own word: the distinct splits it routes by, or why it is not counted on."""
+
+    name: str
+    splits: tuple[Split, ...] = ()
+    rejected: str = ""
+    unreachable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MeshSeen:
+    """What the mesh shows for one route.
+
+    ``splits``: the distinct splits of the route object's managed entries (one, when they agree).
+    ``version``: what a write is conditional on. ``epoch``: of the writer whose fence the object bears,
+    ``None`` for an object we never wrote. ``ready``: ready endpoints of each backend that the mesh
+    knows; ``-1`` where it cannot say. ``resolution``: the smallest weight the mesh can express.
+    """
+
+    splits: tuple[Split, ...]
+    version: str
+    ready: Mapping[str, int]
+    proxies: tuple[ProxySeen, ...] = ()
+    epoch: int | None = None
+    resolution: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Something could not be read, and why; ``lost`` when it is known to be gone."""
+
+    why: str
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Raw cumulative counters of one backend at one proxy, from one answer of that proxy.
+
+    ``started`` counts requests sent on, ``completed`` those answered (every attempt, also the proxy's own
+    answers for a backend that failed it), ``active`` those under way now, ``codes`` the completed ones
+    by asked-for code or class (``5xx``, ``429``). ``uptime`` is the proxy's age in seconds, if it tells.
+    """
+
+    proxy: str
+    backend: str
+    started: int
+    completed: int
+    active: int
+    codes: tuple[tuple[str, int], ...]
+    uptime: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """All series of one rollout from one read, and the proxies that did not answer: (name, why)."""
+
+    series: tuple[Series, ...]
+    silent: tuple[tuple[str, str], ...] = ()
+
+
+class Verb(Enum):
+    """What a person may order."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    PROMOTE = "promote"
+    ABORT = "abort"
+    RETRY = "retry"
+    ADOPT = "adopt"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A person's command: journalled first, then part of the next decision. ``argument`` is the verb's own:
+    the backend to adopt, ``full`` for a promotion to the end.
+    """
+
+    id: int
+    verb: Verb
+    actor: str
+    why: str
+    at: datetime
+    argument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A reason from outside the rollout why no weight may rise: freeze, rewritten history, shared target."""
+
+    reason: Reason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything one look knows. ``elapsed``: monotonic seconds since this rollout's last look, ``None``
+    when that cannot be said (first look after a start, a clock anomaly): no time is counted then.
+    ``look``: seconds between looks in force. ``epoch``: of this process. ``unwritten``: the write of the pass
+    before is known not to have happened. ``observe``: nothing will be written whatever is decided.
+    """
+
+    now: datetime
+    elapsed: float | None
+    mesh: MeshSeen | Unseen
+    sample: Sample | Unseen
+    epoch: int
+    look: float = 1.0
+    orders: tuple[Order, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    breaker_open: bool = False
+    unwritten: bool = False
+    observe: bool = False

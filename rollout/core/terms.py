@@ -1,0 +1,70 @@
+"""What of a policy evidence belongs to, and when a change of it merely tightens (FAILURES P6)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollout.core import judge
+from rollout.core.model import Analysis, Check, Comparison, Evidence, Limit, OnSilence, Policy, Ramping, Step
+
+
+def carry_over(state: Ramping, asked: Policy) -> Ramping | None:
+    """The rollout under the policy that git asks for now; ``None`` when it has to begin afresh.
+
+    What does not bear on evidence (alerts, windows, suspension ...) and what tightens holds at once. A limit
+    that was tightened is another question, so its bet begins anew; what else was gathered is kept.
+    """
+    if not _same_or_tighter(state.policy, asked):
+        return None
+    if state.policy.analysis.checks == asked.analysis.checks or not state.evidence:
+        return replace(state, policy=asked)
+    kept = dict(
+        zip(state.policy.analysis.checks, zip(state.evidence, state.counts, strict=True), strict=True)
+    )
+    pairs = [kept.get(check, (judge.start(check), state.counts[0])) for check in asked.analysis.checks]
+    return replace(
+        state,
+        policy=asked,
+        evidence=tuple(evidence for evidence, _ in pairs),
+        counts=tuple(counts for _, counts in pairs),
+    )
+
+
+def evidence_of(policy: Policy) -> tuple[Evidence, ...]:
+    """No evidence yet, for each check."""
+    return tuple(judge.start(check) for check in policy.analysis.checks)
+
+
+def _same_or_tighter(old: Policy, new: Policy) -> bool:
+    return (
+        old.route == new.route
+        and old.revision == new.revision
+        and len(old.steps) == len(new.steps)
+        and all(map(_step_no_looser, old.steps, new.steps))
+        and _analysis_no_looser(old.analysis, new.analysis)
+    )
+
+
+def _step_no_looser(old: Step, new: Step) -> bool:
+    return new.weight == old.weight and new.bake >= old.bake
+
+
+def _analysis_no_looser(old: Analysis, new: Analysis) -> bool:
+    return (
+        new.metrics == old.metrics
+        and new.holdback == old.holdback
+        and (new.look or 0.0) <= (old.look or new.look or 0.0)
+        and new.no_data.hold <= old.no_data.hold
+        and (new.no_data.then == old.no_data.then or new.no_data.then is OnSilence.ROLLBACK)
+        and all(any(_no_looser(check, other) for other in new.checks) for check in old.checks)
+    )
+
+
+def _no_looser(old: Check, new: Check) -> bool:
+    match old, new:
+        case Comparison(), Comparison():
+            return old.codes == new.codes and new.min_requests >= old.min_requests
+        case Limit(), Limit():
+            return old.codes == new.codes and new.min_requests >= old.min_requests and new.max <= old.max
+        case _:
+            return False

@@ -1,0 +1,41 @@
+"""What a rule comes to, and the two things that every rule may say: this, or go home."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollout.core.convergence import ready
+from rollout.core.look import Look
+from rollout.core.model import NOTHING, Cause, Fact, MeshSeen, RollingBack, State, Tally, Verdict
+from rollout.core.past import condemned
+from rollout.core.reason import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The next state and why. ``acts``: a mesh that shows something else may be written."""
+
+    state: State
+    reason: Reason
+    facts: dict[str, Fact]
+    verdict: Verdict | None = None
+    counted: tuple[Tally, ...] = ()
+    acts: bool = True
+
+
+def say(look: Look, reason: Reason, state: State | None = None, /, **facts: Fact) -> Turn:
+    """A turn with the look's own numbers; the state stays what it is unless another is given."""
+    return Turn(state or look.state, reason, look.facts | facts)
+
+
+def home(look: Look, cause: Cause, reason: Reason, **facts: Fact) -> Turn:
+    """Send the canary home, if there is a home."""
+    state, mesh = look.state, look.seen.mesh
+    if isinstance(mesh, MeshSeen) and ready(mesh, state.past.stable.backend) == 0 and look.weight != NOTHING:
+        failing = cause in (Cause.WORSE, Cause.OVER_LIMIT)
+        detail = f"it should go home: {reason.name.lower()}"
+        return say(look, Reason.STABLE_UNHEALTHY if failing else Reason.STABLE_NOT_READY, detail=detail)
+    guilty = cause not in (Cause.WITHDRAWN, Cause.REVERTED, Cause.CHANGED)
+    past = condemned(state.past, state.canary) if guilty else state.past
+    road = RollingBack(past, state.canary, cause, look.seen.now, look.weight)
+    return say(look, reason, road, **facts)
