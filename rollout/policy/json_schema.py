@@ -15,15 +15,12 @@ def json_schema() -> dict[str, Any]:
     drawn = Document.model_json_schema(by_alias=True, ref_template="#/definitions/{model}")
     definitions = drawn.pop("$defs")
     head = {"$schema": DRAFT, "title": f"{KIND} ({API_VERSION})"}
-    return {
-        **head,
-        **_draft_07(drawn),
-        "definitions": {name: _draft_07(each) for name, each in definitions.items()},
-    }
+    parts = {name: _draft_07(each) for name, each in definitions.items()}
+    return {**head, **_draft_07(drawn), "definitions": parts}
 
 
 def _draft_07(node: Any) -> Any:
-    """A schema in the older draft's words: nothing may stand beside a ``$ref``; generated titles say nothing."""
+    """A schema in the older draft's words: nothing stands beside a ``$ref``; titles say nothing new."""
     if isinstance(node, list):
         return [_draft_07(each) for each in node]
     if not isinstance(node, dict):
