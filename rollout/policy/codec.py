@@ -27,14 +27,14 @@ class Undecodable(ValueError):  # noqa: N818 - it says what the thing is
 
 def encode(value: Any) -> Any:
     """A dataclass (or a tuple, list or mapping of such) in what JSON can say."""
+    kind: Any = type(value)
     if is_dataclass(value):
-        kind: Any = type(value)
         return {TAG: kind.__name__, **_plan(kind).encode(value)}
     if isinstance(value, Mapping):
         return {key: encode(inner) for key, inner in value.items()}
     if isinstance(value, tuple | list):
         return [encode(inner) for inner in value]
-    return _plan(type(value)).encode(value)
+    return _plan(kind).encode(value)
 
 
 @overload

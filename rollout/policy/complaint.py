@@ -103,8 +103,8 @@ CODES: Mapping[str, Code] = MappingProxyType(
         ),
         "RP016": Code(
             "crashed the parser",
-            "The process that reads policies ended at this file. Its neighbours were read. Please "
-            "report the file: no text should be able to do this.",
+            "The process that reads policies ended at this file, or needed more than 256 MiB for it. Its "
+            "neighbours were read. Please report the file: no text should be able to do this.",
         ),
         "RP017": Code(
             "policy inside a list",

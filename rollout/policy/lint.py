@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from rollout.policy.complaint import Complaint
 from rollout.policy.conflicts import conflicts
+from rollout.policy.limits import Limits
 from rollout.policy.parse import parse
-from rollout.policy.rules import Limits
 
 
 def lint(files: Mapping[str, bytes], guard: Limits | None = None) -> list[Complaint]:

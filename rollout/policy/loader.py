@@ -182,6 +182,7 @@ def _grammar(error: yaml.MarkedYAMLError, text: str) -> tuple[Mark, Fault]:
         "did not find expected '-' indicator": "check the indentation of this line and the one above",
         "found character that cannot start any token": "put the value in quotes",
         "found unexpected end of stream": "close the quote",
+        "did not find expected node content": "close the bracket, or write a value",
         "did not find expected ',' or ']'": "close the bracket",
         "did not find expected ',' or '}'": "close the brace",
     }.get(problem, "")

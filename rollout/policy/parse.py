@@ -14,8 +14,9 @@ from rollout.policy import schema
 from rollout.policy.build import build
 from rollout.policy.complaint import Complaint, Fault, Parsed
 from rollout.policy.conflicts import conflicts
+from rollout.policy.limits import Limits
 from rollout.policy.loader import Document, Found, Path, cut, load, show
-from rollout.policy.rules import Limits, rules
+from rollout.policy.rules import rules
 from rollout.policy.scalars import GROUP, KIND, closest
 
 MAX_COMPLAINTS = 100

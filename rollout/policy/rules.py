@@ -7,34 +7,19 @@ between the others; what cannot be read is passed over here, because it is compl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
 from rollout.core.model import FULL, Analysis, NoDataRule, percent
 from rollout.policy import scalars
 from rollout.policy.complaint import Fault
+from rollout.policy.limits import Limits
 from rollout.policy.loader import Path, show
 from rollout.policy.scalars import SECOND, did_you_mean, written
 from rollout.policy.schema import MAX_LIST
 
 Finding = tuple[Path, Fault]
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the operator allows: guard rails (seconds, shares, weights out of 10 000), and the names that the
-    settings know; ``None`` where that cannot be said.
-    """
-
-    min_look: float = 1.0
-    min_bake: float = 0.0
-    max_first_weight: int = FULL
-    max_error_limit: float = 0.5
-    meshes: tuple[str, ...] | None = None
-    metrics: tuple[str, ...] | None = None
-    sinks: tuple[str, ...] | None = None
 
 
 def rules(plain: object, limits: Limits | None) -> Iterator[Finding]:

@@ -1,0 +1,22 @@
+"""What the operator allows a policy: the settings' guard rails and names, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollout.core.model import FULL
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the operator allows: guard rails (seconds, shares, weights out of 10 000), and the names that the
+    settings know; ``None`` where that cannot be said.
+    """
+
+    min_look: float = 1.0
+    min_bake: float = 0.0
+    max_first_weight: int = FULL
+    max_error_limit: float = 0.5
+    meshes: tuple[str, ...] | None = None
+    metrics: tuple[str, ...] | None = None
+    sinks: tuple[str, ...] | None = None
