@@ -86,7 +86,7 @@ class GuardRails:
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """A git repository with policies. Seconds; ``path`` is a folder inside it; ``ssh_key`` and ``token`` by reference."""
+    """A git repository with policies; ``path`` is a folder inside it. Durations are seconds."""
 
     name: str
     url: str
@@ -103,7 +103,7 @@ class SourceSettings:
 
 @dataclass(frozen=True, slots=True)
 class EnvoyMesh:
-    """Plain Envoy: the folder of its RDS files (``<directory>/<routeConfiguration>.yaml``) and its admin addresses."""
+    """Plain Envoy: the folder of its RDS files (``<routeConfiguration>.yaml``), and its admin addresses."""
 
     name: str
     directory: Path
@@ -149,7 +149,7 @@ SinkSettings = LogSink | WebhookSink | SlackSink
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All of it. ``state`` is the state directory; ``listen`` is host:port of /metrics and /healthz (empty: none)."""
+    """All of it. ``state`` is the state directory, ``listen`` the host:port of /metrics, if it is served."""
 
     state: Path
     listen: str = "127.0.0.1:9460"
