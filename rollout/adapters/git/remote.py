@@ -26,7 +26,7 @@ _KEPT = frozenset({
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9a-fA-F:.]+")
-_SCP = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>[^@/:]+):(?P<path>[^:].*)")
+_SCP = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>[^@/:]+):(?P<path>[^:-].*)")
 _BRANCH = re.compile(
     r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)|/\.|[/.]$))[^\W][\w.+@#=/-]*",
 )
@@ -81,7 +81,8 @@ class Remote:
             raise Refused(f"{where}: a source's name is made of letters, digits, '-', '_' and '.'")
         if not _BRANCH.fullmatch(settings.branch):
             raise Refused(f"{where}: {settings.branch!r} cannot be a branch: write its name, such as main")
-        if any(part in {"", ".", "..", ".git"} for part in _folder(settings).split("/") if settings.path):
+        folder = _folder(settings)
+        if folder and {"", ".", "..", ".git"} & set(folder.split("/")):
             raise Refused(
                 f"{where}: {settings.path!r} is no folder inside a repository: write it like prod/policies"
             )
@@ -204,21 +205,18 @@ def _parsed(settings: SourceSettings, where: str) -> Remote:
         )
     if parts.query or parts.fragment or (user and not _USER.fullmatch(user)):
         raise Refused(f"{where}: this url names no repository: {_FORMS}")
-    match parts.scheme:
-        case "file" if host in {"", "localhost"} and parts.path.startswith("/"):
-            return Remote(settings, f"file://{parts.path}", "file")
-        case "ssh" if _HOST.fullmatch(host):
-            return Remote(settings, url, "ssh", user, host)
-        case "https" | "http" if _HOST.fullmatch(host):
-            if parts.scheme == "http" and host not in _LOOPBACK:
-                raise Refused(
-                    f"{where}: http can be read and changed on the way: write https://{host}{parts.path}"
-                )
-            bracketed = f"[{host}]" if ":" in host else host
-            net = f"{bracketed}:{port}" if port else bracketed
-            return Remote(settings, f"{parts.scheme}://{net}{parts.path}", parts.scheme, user, host)
-        case _:
-            raise Refused(f"{where}: {readable(parts.scheme)}:// is not a way to a repository here: {_FORMS}")
+    if parts.scheme == "file" and host in {"", "localhost"} and parts.path.startswith("/"):
+        return Remote(settings, f"file://{parts.path}", "file")
+    if parts.scheme not in {"https", "http", "ssh"}:
+        raise Refused(f"{where}: {parts.scheme}:// leads to no repository here: {_FORMS}")
+    if not _HOST.fullmatch(host):
+        raise Refused(f"{where}: this url names no host: {_FORMS}")
+    if parts.scheme == "ssh":
+        return Remote(settings, url, "ssh", user, host)
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise Refused(f"{where}: http can be read and changed on the way: write https://{host}{parts.path}")
+    net = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+    return Remote(settings, f"{parts.scheme}://{net}{parts.path}", parts.scheme, user, host)
 
 
 def _check_keys(remote: Remote, where: str) -> None:
