@@ -69,7 +69,7 @@ POLICY = Policy(
 PAST = Past(Revision("jazz-v1"), (Revision("jazz-v0", "x"),), (Promoted(Revision("jazz-v1"), LATER),), 7)
 EVIDENCE = (
     ComparisonEvidence(
-        Bet(0.1, (0.30000000000000004, 1e-12)), Bet(1.0, (), fresh=False), Tally(1, 2, 3, 4, 0.5)
+        Bet(0.1, (0.1 + 0.2, 1e-12)), Bet(1.0, (), fresh=False), Tally(1, 2, 3, 4, 0.5)
     ),
     LimitEvidence(Bet(0.5, (0.25, 0.25)), Tally(10, 1, 90, 0, 1.5)),
 )
@@ -180,7 +180,7 @@ class JournalContract:
         assert set(found.states) == {f"prod/r{number}" for number in range(100)}
 
     async def test_a_source_and_its_policies(self, bench: Bench):
-        """A source's policies replace its former ones and nobody else's; without policies only its state moves."""
+        """A source's policies replace its own former ones; without policies only its state moves."""
         journal, _ = await bench.restart()
         first = SourceState("c1", "c1", seen_at=START)
         metal = replace(POLICY, name="prod/metal")
@@ -205,7 +205,7 @@ class JournalContract:
         assert found.policies == {"prod/jazz": POLICY}
 
     async def test_an_order_waits_until_it_is_obeyed(self, bench: Bench):
-        """A person's command outlives a crash, and a decision that obeyed it takes it away in the same breath."""
+        """A person's command outlives a crash; the decision that obeyed it takes it away."""
         journal, _ = await bench.restart()
         abort = await journal.order("prod/jazz", order())
         pause = await journal.order("prod/jazz", order(Verb.PAUSE))
@@ -295,7 +295,7 @@ class JournalContract:
         assert await journal.undelivered() == 0
 
     async def test_news_of_one_rollout_stays_in_order(self, bench: Bench):
-        """Nothing overtakes what waits at the same sink about the same rollout, until that failed five times."""
+        """Nothing overtakes what waits at a sink about the same rollout, until that failed five times."""
         journal, _ = await bench.restart()
         first, second, other = alert("first"), alert("second"), alert("other", "prod/metal")
         await journal.record(record(alerts=(("ops", first), ("chat", second))))
@@ -307,12 +307,12 @@ class JournalContract:
             await journal.failed(failing, "503", due + timedelta(seconds=60))
             found = [(one.sink, one.alert.key) for one in await journal.owed(due, 10)]
             overtakes = [("ops", "second")] if failing.tries == 4 else []
-            assert found == [("chat", "second"), *overtakes, ("ops", "other")], found
+            assert found == [("chat", "second"), *overtakes, ("ops", "other")]
             due += timedelta(seconds=60)
         assert [one.alert.key for one in await journal.owed(due, 2)] == ["first", "second"]
 
     async def test_an_unwritable_journal_says_so_and_recovers(self, bench: Bench):
-        """Q1: what cannot be remembered is refused with a sentence, and nothing of it is kept; the disk back, it works."""
+        """Q1: what cannot be remembered is refused with a sentence, none of it is kept, and later all works."""
         journal, _ = await bench.restart()
         await journal.record(record(state=STATES["steady"]))
         with bench.broken():

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rollout.adapters.journals import chain
-from rollout.adapters.journals._plain import encode
 from rollout.adapters.journals.rows import droppable, instant, seal, text, weight_after
 from rollout.core.model import NOTHING, Held, Order, Ramping, RollingBack, State, Steady, Weight
+from rollout.policy.codec import encode
 from rollout.ports import Freeze, Record
 
 HISTORY = 1_000
@@ -117,7 +117,7 @@ def _entry(record: Record, epoch: int, before: int, after: int) -> dict[str, Any
         "actor": str(decision.facts.get("actor", "")),
         "reason": decision.reason.name,
         "verdict": decision.verdict.value if decision.verdict else None,
-        "facts": dict(decision.facts),
+        "facts": encode(dict(decision.facts)),
         "before": before,
         "after": after,
         "actions": encode(decision.actions),

@@ -15,7 +15,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from rollout.adapters.journals._plain import decode, encode
 from rollout.core.model import (
     EVERYTHING,
     FULL,
@@ -29,6 +28,7 @@ from rollout.core.model import (
     Weight,
 )
 from rollout.core.reason import Level, Reason
+from rollout.policy.codec import decode, encode
 from rollout.ports import Alert, Dispatch, Freeze, SourceState
 
 T = TypeVar("T")
@@ -62,10 +62,7 @@ def untext(kind: Any, found: str) -> Any:
     Raises:
         ValueError: the text is not that.
     """
-    try:
-        return decode(kind, json.loads(found))
-    except (KeyError, TypeError, AttributeError, LookupError) as error:
-        raise ValueError(f"not a {getattr(kind, '__name__', kind)}: {error!r}") from error
+    return decode(kind, json.loads(found))
 
 
 def seal(*parts: str) -> str:

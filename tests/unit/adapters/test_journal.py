@@ -17,7 +17,7 @@ class TestSqliteJournal(JournalContract):
     async def bench(self, tmp_path):
         directory = tmp_path / "state"
         clock = FakeClock()
-        opened = []
+        opened: list[SqliteJournal] = []
 
         async def restart():
             if opened:
