@@ -191,11 +191,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How far a source is: the commit accepted, the one attempted last, and what stood in the way."""
+    """How far a source is: the commit accepted, the one attempted last, what stood in the way, and the
+    complaints about the files that are quarantined.
+    """
 
     accepted: str | None = None
     attempted: str | None = None
     problem: str = ""
+    complaints: tuple[str, ...] = ()
     rewritten: bool = False
     seen_at: datetime | None = None
 
@@ -234,8 +237,16 @@ class Journal(Protocol):
         """State, decision, evidence, used orders and outbox of one pass."""
         ...
 
-    async def accept(self, source: str, state: SourceState, policies: Mapping[str, Policy] | None) -> None:
-        """How far a source is; with ``policies``, these are the source's policies from now on."""
+    async def accept(
+        self,
+        source: str,
+        state: SourceState,
+        policies: Mapping[str, Policy] | None,
+        alerts: Sequence[tuple[str, Alert]] = (),
+    ) -> None:
+        """How far a source is, and what people are told of it; with ``policies``, these are the source's
+        policies from now on.
+        """
         ...
 
     async def order(self, name: str, order: Order) -> Order:

@@ -112,11 +112,13 @@ def _adopt(state: Unadopted, asked: Policy | Withdrawn, seen: Observation) -> Tu
     if backend is None:
         return Turn(state, Reason.MIXTURE, {"split": shown(mesh)})
     stable = asked.revision if asked.revision.backend == backend else Revision(backend)
-    return Turn(Steady(Past(stable)), Reason.ADOPTED, {"stable": str(stable)})
+    return Turn(Steady(Past(stable, asked.route)), Reason.ADOPTED, {"stable": str(stable)})
 
 
 def _rest(state: Steady, asked: Policy | Withdrawn, seen: Observation) -> Turn:
     mesh = seen.mesh
+    if isinstance(asked, Policy) and asked.route != state.past.route:
+        return Turn(Unadopted(), Reason.OTHER_ROUTE, {"route": str(asked.route)}, acts=False)
     facts: dict[str, Fact] = {"stable": str(state.past.stable), "weight": percent(NOTHING)}
     if isinstance(mesh, Unseen):
         return _unseen(state, mesh)

@@ -140,6 +140,8 @@ def _adopt(state: State, order: Order, asked: Policy | Withdrawn, seen: Observat
     forgotten = isinstance(state, Held) and state.why is Why.FORGOTTEN
     if not (forgotten or isinstance(state, Unadopted)):
         raise Refusal("it is adopted already")
+    if isinstance(asked, Withdrawn):
+        raise Refusal("git no longer has a policy for it")
     if not isinstance(seen.mesh, MeshSeen):
         raise Refusal(f"the mesh cannot be read: {seen.mesh.why}")
     carrying = {name for split in seen.mesh.splits for name, weight in split.shares if weight != NOTHING}
@@ -149,5 +151,5 @@ def _adopt(state: State, order: Order, asked: Policy | Withdrawn, seen: Observat
     match state:
         case Held(was=Steady(past=past)) if past.stable.backend == backend:
             return Steady(past)
-    same = isinstance(asked, Policy) and asked.revision.backend == backend
-    return Steady(Past(asked.revision if isinstance(asked, Policy) and same else Revision(backend)))
+    same = asked.revision.backend == backend
+    return Steady(Past(asked.revision if same else Revision(backend), asked.route))

@@ -24,6 +24,7 @@ class Reason(Enum):
     # at rest
     NOTHING_NEW = (Level.EVENT, "git asks for {stable}, and it serves everybody")
     ADOPTED = (Level.NOTIFY, "{stable} carries everything and is taken as stable")
+    OTHER_ROUTE = (Level.NOTIFY, "git names another route, {route}: it is adopted afresh")
     MIXTURE = (
         Level.PAGE,
         "the mesh shows {split}: which is stable? Say spec.stable, or `rollout adopt {name} BACKEND`",
@@ -60,7 +61,7 @@ class Reason(Enum):
     TOO_FEW = (Level.EVENT, "{requests} of {needed} canary requests seen at {weight}; {tally}")
     OVER_LIMIT_NOW = (
         Level.EVENT,
-        "canary fails {canary_share:.2%} over the limit of {limit:.2%}; too little to roll back, too much to rise",
+        "canary fails {canary_share:.2%}, over {limit:.2%}; too little to go back, too much to rise",
     )
     SUSPECT = (
         Level.EVENT,
@@ -85,6 +86,11 @@ class Reason(Enum):
     )
     MESH_UNSEEN = (Level.EVENT, "the mesh cannot be read: {detail}; nothing is written")
     TARGET_LOST = (Level.PAGE, "the route is gone: {detail}; it is not made again, and nothing is written")
+    UNRECORDED = (
+        Level.PAGE,
+        "the journal cannot be written ({detail}): nothing rises; going home still works",
+    )
+    BROKEN = (Level.NOTIFY, "looking at it failed {times} times in a row ({detail}); it is left as it is")
     # held by people, time or neighbours
     PAUSED = (Level.NOTIFY, "paused by {actor}: {why}; holding at {weight}")
     SUSPENDED = (Level.NOTIFY, "suspended in git; holding at {weight}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from rollout.core.asked import Policy, Revision
+from rollout.core.asked import Policy, Revision, Route
 from rollout.core.seen import Sample
 from rollout.core.traffic import NOTHING, Weight
 
@@ -82,12 +82,13 @@ class Promoted:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What outlives a journey: stable, the revisions that were rejected and those that were promoted
+    """What outlives a journey: stable on its route, the revisions that were rejected and that were promoted
     (newest last, both bounded), and how many journeys have begun. ``virtual``: lived in observe mode, where
     nothing of it was written; forgotten when that ends.
     """
 
     stable: Revision
+    route: Route
     rejected: tuple[Revision, ...] = ()
     promoted: tuple[Promoted, ...] = ()
     attempt: int = 0

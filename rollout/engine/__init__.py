@@ -1,0 +1,1 @@
+"""The shell's loop around the core: catalogue, passes, outbox, daemon. No vendor's name."""

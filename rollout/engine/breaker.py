@@ -1,0 +1,29 @@
+"""When many rollouts lose their evidence together, the observer is broken, not they (FAILURES I19)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+SPAN = timedelta(minutes=10)
+LEAST = 2
+SHARE = 0.1
+
+
+class Breaker:
+    """Open once rollbacks for lack of evidence reach max(2, 10 % of those active) within ten minutes."""
+
+    def __init__(self, active: Callable[[], int]) -> None:
+        self._active = active
+        self._at: deque[datetime] = deque()
+
+    def count(self, now: datetime) -> None:
+        """A rollout went home for lack of evidence."""
+        self._at.append(now)
+
+    def is_open(self, now: datetime) -> bool:
+        """Must lack of evidence hold instead of roll back?"""
+        while self._at and now - self._at[0] > SPAN:
+            self._at.popleft()
+        return len(self._at) >= max(LEAST, SHARE * self._active())

@@ -1,0 +1,197 @@
+"""The loops: looks on monotonic time, and what belongs to the wall clock by apscheduler (DESIGN 14.16).
+
+Nothing that goes home depends on the wall clock, on another rollout, on git or on an alert's delivery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import heapq
+import itertools
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
+
+from rollout.core.model import Decision, Fact, Policy
+from rollout.core.reason import Reason
+from rollout.core.schedule import boundary
+from rollout.engine.engine import Engine
+from rollout.engine.outbox import Postman
+from rollout.engine.rollout import Rollout
+
+log = logging.getLogger("rollout")
+
+BEAT = 1.0
+MISSED_BEATS = 3
+SWEEP = 1.0
+PRUNE = 3600.0
+JITTER = 0.1
+"""A poll comes up to this share of its interval early, so that daemons do not ask in step."""
+FAILURES = 5
+"""Bugs in a row after which a rollout is left alone for an hour."""
+LEFT_ALONE = 3600.0
+GRACE = 10.0
+"""Seconds that passes under way get to end when the daemon is told to stop."""
+
+
+class Daemon:
+    """Turns an engine in time until ``stop``. ``beat`` is called each second by the loop that looks."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        postman: Postman,
+        *,
+        beat: Callable[[], None],
+        prune: Callable[[], Awaitable[None]],
+        observed: Callable[[Rollout, float], None] = lambda _rollout, _late: None,
+        gone: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        self._engine = engine
+        self._postman = postman
+        self._beat = beat
+        self._prune = prune
+        self._observed = observed
+        self._gone = gone
+        self._order = itertools.count()
+        self._due: list[tuple[float, int, str]] = []
+        self._wake = asyncio.Event()
+        self._passes: dict[str, asyncio.Task[None]] = {}
+        self._stopping = asyncio.Event()
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self.beat_at = engine.clock.monotonic()
+
+    # --- looks -----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until ``stop``: then no new pass begins, those under way end, and stopping changes no weight."""
+        engine = self._engine
+        engine.changed, engine.driven = self._enqueue, True
+        for rollout in engine.rollouts.values():
+            self._enqueue(rollout)
+        self._schedule()
+        try:
+            await self._turn()
+        finally:
+            self._scheduler.shutdown(wait=False)
+            if self._passes:
+                await asyncio.wait(self._passes.values(), timeout=GRACE)
+            await self._postman.sweep()
+
+    def stop(self) -> None:
+        """Begin no more."""
+        self._stopping.set()
+        self._wake.set()
+
+    @property
+    def is_alive(self) -> bool:
+        """Did the loop that looks beat lately? This, not an HTTP answer, is health (FAILURES D4)."""
+        return self._engine.clock.monotonic() - self.beat_at < MISSED_BEATS * BEAT
+
+    def _enqueue(self, rollout: Rollout) -> None:
+        heapq.heappush(self._due, (rollout.due, next(self._order), rollout.name))
+        self._wake.set()
+
+    async def _turn(self) -> None:
+        clock = self._engine.clock
+        while not self._stopping.is_set():
+            self._start_due(clock.monotonic())
+            self._beat_now()
+            self._wake.clear()
+            wait = min(self._due[0][0] - clock.monotonic(), BEAT) if self._due else BEAT
+            if wait > 0:
+                sleeping, waking = (
+                    asyncio.ensure_future(clock.sleep(wait)),
+                    asyncio.ensure_future(self._wake.wait()),
+                )
+                await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
+                sleeping.cancel()
+                waking.cancel()
+
+    def _beat_now(self) -> None:
+        now = self._engine.clock.monotonic()
+        if now - self.beat_at >= BEAT:
+            self.beat_at = now
+            self._beat()
+
+    def _start_due(self, now: float) -> None:
+        while self._due and self._due[0][0] <= now:
+            due, _, name = heapq.heappop(self._due)
+            rollout = self._engine.rollouts.get(name)
+            if rollout is None or name in self._passes or due < rollout.due:
+                continue
+            task = asyncio.create_task(self._pass(rollout, now - due))
+            self._passes[name] = task
+            task.add_done_callback(functools.partial(self._ended, name))
+
+    def _ended(self, name: str, _: asyncio.Task[None]) -> None:
+        del self._passes[name]
+        rollout = self._engine.rollouts.get(name)
+        if rollout is None:
+            self._gone(name)
+        else:
+            self._enqueue(rollout)
+
+    async def _pass(self, rollout: Rollout, late: float) -> None:
+        """One look, at the edge of one rollout: a bug in it stops here, and the neighbours go on (law 10)."""
+        try:
+            await self._engine.look(rollout.name)
+            rollout.failures = 0
+        except Exception as bug:
+            rollout.failures += 1
+            log.exception("rollout.bug", extra={"rollout": rollout.name, "times": rollout.failures})
+            if rollout.failures >= FAILURES:
+                rollout.due = self._engine.clock.monotonic() + LEFT_ALONE
+                facts: dict[str, Fact] = {
+                    "times": rollout.failures,
+                    "detail": f"{type(bug).__name__}: {bug}",
+                    "name": rollout.name,
+                }
+                broken = Decision(rollout.state, Reason.BROKEN, facts)
+                self._engine.shout(rollout, broken)
+                rollout.decision = broken
+        self._observed(rollout, late)
+        if rollout.decision is not None and rollout.decision.reason.level:
+            self._sweep_soon()
+
+    # --- the wall clock --------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        self._scheduler.configure(job_defaults=defaults)
+        for source in self._engine.settings.sources:
+            self._scheduler.add_job(
+                self._engine.poll,
+                "interval",
+                args=[source.name],
+                seconds=source.poll,
+                jitter=source.poll * JITTER / 2,
+                next_run_time=self._engine.clock.now(),
+            )
+        self._scheduler.add_job(self._postman.sweep, "interval", seconds=SWEEP, id="sweep")
+        self._scheduler.add_job(self._prune, "interval", seconds=PRUNE)
+        self._scheduler.add_job(
+            self._boundaries, "interval", seconds=PRUNE, next_run_time=self._engine.clock.now()
+        )
+        self._scheduler.start()
+
+    def _sweep_soon(self) -> None:
+        self._scheduler.modify_job("sweep", next_run_time=self._engine.clock.now())
+
+    def _boundaries(self) -> None:
+        """Look again at the instant a window opens or closes."""
+        now = self._engine.clock.now()
+        for rollout in self._engine.rollouts.values():
+            edge = boundary(rollout.asked.windows, now) if isinstance(rollout.asked, Policy) else None
+            if edge is not None and edge - now <= timedelta(seconds=PRUNE):
+                self._scheduler.add_job(self._look_now, DateTrigger(edge), args=[rollout.name])
+
+    def _look_now(self, name: str) -> None:
+        rollout = self._engine.rollouts.get(name)
+        if rollout is not None:
+            rollout.due = self._engine.clock.monotonic()
+            self._enqueue(rollout)

@@ -1,0 +1,311 @@
+"""All rollouts and what is done to them one at a time: a look, an order, a poll of a source.
+
+No loop here: the daemon turns them in time, ``once`` and an offline ``abort`` call them by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from rollout.core.model import (
+    Decision,
+    Hold,
+    Order,
+    Ramping,
+    State,
+    Steady,
+    Unadopted,
+    Verb,
+    Withdrawn,
+)
+from rollout.core.reason import Level, Reason
+from rollout.core.schedule import next_look
+from rollout.engine.breaker import Breaker
+from rollout.engine.catalogue import Catalogue, Taken, refuse, take
+from rollout.engine.gather import Gatherer
+from rollout.engine.narrate import alerts_of
+from rollout.engine.reconcile import reconcile
+from rollout.engine.rollout import Rollout
+from rollout.engine.world import World
+from rollout.ports import (
+    Alert,
+    Clock,
+    Freeze,
+    Journal,
+    Mesh,
+    Metrics,
+    Parser,
+    PolicySource,
+    Remembered,
+    SourceState,
+    Unavailable,
+)
+from rollout.settings import Settings, SourceSettings
+
+log = logging.getLogger("rollout")
+
+LOST_NOTIFY, LOST_PAGE = 3, 3600.0
+"""A source that is lost is told after so many polls, and is a page after so many seconds (FAILURES G1)."""
+Shout = Callable[[tuple[tuple[str, Alert], ...]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The adapters behind the ports, by the names that the settings give them."""
+
+    clock: Clock
+    journal: Journal
+    sources: Mapping[str, PolicySource]
+    parser: Parser
+    meshes: Mapping[str, Mesh]
+    metrics: Mapping[str, Metrics]
+
+
+class Engine:
+    """Everything that a pass needs, and every rollout. Build it with ``wiring``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        outside: Outside,
+        remembered: Remembered,
+        shout: Shout,
+    ) -> None:
+        clock, journal, sources = outside.clock, outside.journal, outside.sources
+        self.settings = settings
+        self.clock = clock
+        self.journal = journal
+        self.rollouts: dict[str, Rollout] = {}
+        self.freezes = {freeze.name: freeze for freeze in remembered.freezes}
+        self.catalogue = Catalogue()
+        self.changed: Callable[[Rollout], None] = lambda _: None
+        self.driven = False
+        self._ports = sources
+        self._parser = outside.parser
+        self._polling = {name: asyncio.Lock() for name in sources}
+        self._lost: dict[str, int] = {}
+        self._resting: dict[str, State] = {}
+        self._shout = shout
+        self._breaker = Breaker(lambda: sum(isinstance(one.state, Ramping) for one in self.rollouts.values()))
+        self.world = World(
+            clock,
+            journal,
+            outside.meshes,
+            {name: Gatherer(source, clock) for name, source in outside.metrics.items()},
+            tuple(sink.name for sink in settings.sinks),
+            settings.guard,
+            remembered.epoch,
+            settings.observe,
+            self._breaker,
+            self.holds,
+            shout,
+        )
+        self._restore(remembered)
+
+    def shout(self, rollout: Rollout, decision: Decision) -> None:
+        """Tell people of a decision that no pass could record."""
+        self._shout(alerts_of(rollout, decision, self.world.sinks, self.clock.now()))
+
+    def _restore(self, remembered: Remembered) -> None:
+        """Everything as the journal has it; sources that the settings no longer name are withdrawn."""
+        self.catalogue.sources = {name: remembered.sources.get(name, SourceState()) for name in self._ports}
+        self.catalogue.policies = {name: {} for name in self._ports}
+        for name, policy in remembered.policies.items():
+            if policy.origin.source in self._ports:
+                self.catalogue.policies[policy.origin.source][name] = policy
+                self.catalogue.in_force[name] = policy
+        self.catalogue.settle()
+        for name, state in remembered.states.items():
+            asked = self.catalogue.in_force.get(name) or Withdrawn(name)
+            if isinstance(asked, Withdrawn) and isinstance(state, Steady | Unadopted):
+                self._resting[name] = state
+                continue
+            self.rollouts[name] = Rollout(
+                name, asked, state, remembered.decisions.get(name), list(remembered.orders.get(name, ()))
+            )
+        self._apply()
+
+    @property
+    def sources(self) -> Mapping[str, SourceState]:
+        """How far each source is."""
+        return self.catalogue.sources
+
+    # --- looks -----------------------------------------------------------------------------------
+
+    async def look(self, name: str) -> Decision:
+        """One pass over one rollout, and when to look again."""
+        rollout = self.rollouts[name]
+        wrote = rollout.again = False
+        try:
+            decision = await reconcile(rollout, self.world)
+            wrote = bool(decision.actions)
+        finally:
+            asked = rollout.asked
+            interval = next_look(rollout.state, asked, self.settings.guard.min_look)
+            rollout.pace(self.clock.monotonic(), interval, wrote=wrote)
+            if rollout.again:
+                rollout.due = self.clock.monotonic()
+        if isinstance(asked, Withdrawn) and decision.reason is Reason.RELEASED:
+            self._resting[name] = rollout.state
+            del self.rollouts[name]
+        self.changed(rollout)
+        return decision
+
+    # --- git -------------------------------------------------------------------------------------
+
+    async def poll(self, name: str) -> None:
+        """Fetch one source and take what it says now. What goes wrong is kept in its state, never raised."""
+        async with self._polling[name]:
+            now, state = self.clock.now(), self.catalogue.sources[name]
+            try:
+                tree = await self._ports[name].read(state.accepted)
+                taken = refuse(state, tree, now, allow_rewrite=self._settings_of(name).allow_rewrite)
+                if taken is None:
+                    parsed = await self._parser.parse([file for file in tree.files if not file.refused])
+                    taken = take(state, tree, parsed, self.catalogue.policies[name], now)
+            except Unavailable as trouble:
+                await self._keep(name, self._missed(name, state, str(trouble)))
+                return
+            self._lost[name] = 0
+            await self._keep(name, taken)
+
+    def _missed(self, name: str, state: SourceState, why: str) -> Taken:
+        """The source did not answer: nothing changes but what is said of it (I10)."""
+        missed = self._lost[name] = self._lost.get(name, 0) + 1
+        poll = self._settings_of(name).poll
+        pages = missed == LOST_NOTIFY or (missed - 1) * poll < LOST_PAGE <= missed * poll
+        return Taken(replace(state, problem=why), pages=pages)
+
+    async def _keep(self, name: str, taken: Taken) -> None:
+        """Remember what became of a source; nothing is written while nothing changes."""
+        before = self.catalogue.sources[name]
+        said = replace(taken.state, seen_at=before.seen_at)
+        alerts = self._alerts(name, taken) if taken.pages else ()
+        if said != before or alerts:
+            policies = taken.policies if taken.policies != self.catalogue.policies[name] else None
+            try:
+                await self.journal.accept(name, taken.state, policies, alerts)
+            except Unavailable as trouble:
+                log.error("source.unrecorded", extra={"source": name, "detail": str(trouble)})  # noqa: TRY400
+                self._shout(alerts)
+                return
+            log.info(
+                "source.read",
+                extra={
+                    "source": name,
+                    "commit": taken.state.accepted,
+                    "attempted": taken.state.attempted,
+                    "problem": taken.state.problem,
+                    "complaints": taken.state.complaints,
+                },
+            )
+        self.catalogue.sources[name] = taken.state
+        if taken.policies is not None and taken.policies != self.catalogue.policies[name]:
+            self.catalogue.policies[name] = dict(taken.policies)
+            self._apply()
+
+    def _apply(self) -> None:
+        """Bring the rollouts in line with the policies that are in force."""
+        self.catalogue.settle()
+        in_force = self.catalogue.in_force
+        for name, policy in in_force.items():
+            rollout = self.rollouts.get(name)
+            if rollout is None:
+                rollout = self.rollouts[name] = Rollout(name, policy, self._resting.pop(name, Unadopted()))
+            elif rollout.asked == policy:
+                continue
+            rollout.asked = policy
+            self._soon(rollout)
+        for name, rollout in self.rollouts.items():
+            if name not in in_force and not isinstance(rollout.asked, Withdrawn):
+                rollout.asked = Withdrawn(name, rollout.asked.origin)
+                self._soon(rollout)
+
+    def _soon(self, rollout: Rollout) -> None:
+        rollout.again, rollout.due = True, self.clock.monotonic()
+        self.changed(rollout)
+
+    def _alerts(self, name: str, taken: Taken) -> tuple[tuple[str, Alert], ...]:
+        now, state = self.clock.now(), taken.state
+        said = state.problem or "; ".join(state.complaints)
+        pages = state.rewritten or "refused" in state.problem or self._lost.get(name, 0) > LOST_NOTIFY
+        alert = Alert(
+            f"source/{name}/{state.attempted}/{now:%Y-%m-%dT%H}",
+            f"source {name}",
+            "SOURCE",
+            Level.PAGE if pages else Level.NOTIFY,
+            now,
+            f"source {name}: {said}",
+            (("accepted", state.accepted or "none"), ("attempted", state.attempted or "none")),
+            "rollouts under way go on with what was accepted; what was refused waits for another commit",
+        )
+        return tuple((sink.name, alert) for sink in self.settings.sinks)
+
+    async def adopt_source(self, name: str, actor: str, why: str) -> str:
+        """Take a rewritten history as it is now. Returns why not, or nothing."""
+        state = self.catalogue.sources.get(name)
+        if state is None:
+            return f"no source is named {name}; there are: {', '.join(self.catalogue.sources) or 'none'}"
+        if not state.rewritten:
+            return f"the history of {name} was not rewritten"
+        log.info("source.adopted", extra={"source": name, "actor": actor, "why": why})
+        self.catalogue.sources[name] = replace(state, accepted=None, rewritten=False, problem="")
+        await self.poll(name)
+        return self.catalogue.sources[name].problem
+
+    def _settings_of(self, name: str) -> SourceSettings:
+        return next(source for source in self.settings.sources if source.name == name)
+
+    # --- people ----------------------------------------------------------------------------------
+
+    async def order(self, name: str, verb: Verb, actor: str, why: str, argument: str = "") -> str:
+        """Journal a command, look at once, and return why it was refused, or nothing.
+
+        Raises:
+            Unavailable: it could not be journalled. An abort is obeyed all the same.
+        """
+        rollout = self.rollouts.get(name)
+        if rollout is None:
+            return f"no rollout is named {name}; there are: {', '.join(sorted(self.rollouts)) or 'none'}"
+        given = Order(0, verb, actor, why, self.clock.now(), argument)
+        try:
+            given = await self.journal.order(name, given)
+        except Unavailable:
+            if verb is not Verb.ABORT:
+                raise
+            given = replace(given, id=-1 - len(rollout.orders))
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        rollout.answers[given.id] = answer
+        rollout.orders.append(given)
+        self._soon(rollout)
+        if self.driven:
+            return await answer
+        while not answer.done():
+            await self.look(name)
+        return answer.result()
+
+    async def freeze(self, name: str, actor: str, why: str, *, lifted: bool) -> None:
+        """Keep weight from rising, for one rollout or (``name`` empty) for all; or lift that."""
+        freeze = Freeze(name, actor, why, self.clock.now())
+        await self.journal.freeze(freeze, lifted=lifted)
+        if lifted:
+            self.freezes.pop(name, None)
+        else:
+            self.freezes[name] = freeze
+        for rollout in list(self.rollouts.values()):
+            if name in ("", rollout.name):
+                self._soon(rollout)
+
+    def holds(self, name: str) -> tuple[Hold, ...]:
+        """Why this rollout may not rise, for reasons outside it."""
+        frozen = [self.freezes[key] for key in ("", name) if key in self.freezes]
+        holds = tuple(Hold(Reason.FROZEN, f"by {freeze.actor}: {freeze.why}") for freeze in frozen)
+        lost = {
+            source.name: LOST_NOTIFY * source.poll
+            for source in self.settings.sources
+            if source.hold_when_lost
+        }
+        return holds + self.catalogue.holds(name, hold_when_lost=lost, now=self.clock.now())

@@ -1,0 +1,242 @@
+"""One pass over one rollout: observe, decide, record, enact, narrate.
+
+The intent is durable before the mesh is touched, but for going home: that waits for the disk only a moment,
+because the road home must not need it (laws 4 and 6, FAILURES Q1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from rollout.core.machine import decide
+from rollout.core.model import (
+    Decision,
+    Held,
+    MeshSeen,
+    Observation,
+    Policy,
+    Ramping,
+    RollingBack,
+    Sample,
+    SetSplit,
+    Steady,
+    Unseen,
+)
+from rollout.core.reason import Level, Reason
+from rollout.core.schedule import look_interval
+from rollout.engine.narrate import alerts_of
+from rollout.engine.rollout import Rollout
+from rollout.engine.world import World
+from rollout.ports import Lost, Moved, Question, Record, Refused, Unavailable
+
+log = logging.getLogger("rollout")
+
+PATIENCE = 0.02
+"""Seconds that a write towards home waits to be recorded first (DESIGN 14.14)."""
+JUMP = 30.0
+"""Seconds by which the wall clock may part from the monotonic one in a look (FAILURES C1)."""
+SHORTEST, LONGEST = 0.1, 5.0
+"""Bounds of a look's deadline for what is outside, seconds."""
+
+
+async def reconcile(rollout: Rollout, world: World) -> Decision:
+    """One pass. What goes wrong outside is seen by the next pass; a bug rises to the daemon."""
+    began = world.clock.monotonic()
+    seen = await observe(rollout, world)
+    decision = decide(rollout.state, rollout.asked, seen)
+    homeward = _is_homeward(rollout, decision, seen)
+    if not await record(rollout, decision, world, homeward=homeward):
+        return _unrecorded(rollout, decision, world)
+    narrate(rollout, decision, world)
+    rollout.state, rollout.decision, rollout.looked_at = decision.state, decision, began
+    rollout.wall_at = seen.now.timestamp()
+    await enact(rollout, decision, world)
+    return decision
+
+
+async def observe(rollout: Rollout, world: World) -> Observation:
+    """Everything this look may know; mesh and metrics are read at the same time."""
+    now, monotonic = world.clock.now(), world.clock.monotonic()
+    policy = rollout.policy
+    look = look_interval(policy, world.guard.min_look) if policy else 1.0
+    deadline = min(max(look / 2, SHORTEST), LONGEST)
+    elapsed = None if rollout.looked_at is None else monotonic - rollout.looked_at
+    if elapsed is not None and abs(now.timestamp() - rollout.wall_at - elapsed) > JUMP:
+        log.warning("rollout.clock_jumped", extra={"rollout": rollout.name})
+        elapsed = None
+    mesh, sample = await asyncio.gather(_mesh(rollout, world, deadline), _sample(rollout, world, deadline))
+    return Observation(
+        now,
+        elapsed,
+        mesh,
+        sample,
+        world.epoch,
+        look=look,
+        orders=tuple(rollout.orders),
+        holds=world.holds(rollout.name),
+        breaker_open=world.breaker.is_open(now),
+        unwritten=rollout.unwritten,
+        observe=world.observe or (isinstance(rollout.asked, Policy) and rollout.asked.observe),
+    )
+
+
+async def _mesh(rollout: Rollout, world: World, deadline: float) -> MeshSeen | Unseen:
+    route = rollout.route
+    if route is None:
+        return Unseen("no policy names its route any more")
+    mesh = world.meshes.get(route.mesh)
+    if mesh is None:
+        return Unseen(f"no mesh is named {route.mesh} in the settings")
+    try:
+        return await mesh.read(route, deadline)
+    except Lost as lost:
+        return Unseen(str(lost), lost=True)
+    except (Unavailable, Refused) as trouble:
+        return Unseen(str(trouble))
+
+
+async def _sample(rollout: Rollout, world: World, deadline: float) -> Sample | Unseen:
+    question = _question(rollout)
+    if question is None:
+        return Unseen("not asked for")
+    policy = rollout.policy
+    source = world.metrics.get(policy.analysis.metrics) if policy else None
+    if source is None:
+        return Unseen(
+            f"no metrics source is named {policy.analysis.metrics if policy else ''} in the settings"
+        )
+    return await source.ask(question, deadline)
+
+
+def _question(rollout: Rollout) -> Question | None:
+    """What has to be counted: both arms of a journey that is under way, or about to begin."""
+    state = rollout.state.was if isinstance(rollout.state, Held) else rollout.state
+    asked = rollout.asked if isinstance(rollout.asked, Policy) else None
+    match state:
+        case Ramping():
+            arms, policies = (state.past.stable.backend, state.canary.backend), [state.policy]
+        case Steady() if asked and asked.revision.backend != state.past.stable.backend:
+            if asked.revision in state.past.rejected and not rollout.orders:
+                return None
+            arms, policies = (state.past.stable.backend, asked.revision.backend), []
+        case _:
+            return None
+    checks = [
+        check for policy in (*policies, *([asked] if asked else [])) for check in policy.analysis.checks
+    ]
+    return Question(arms, tuple(sorted({code for check in checks for code in check.codes})))
+
+
+def _is_homeward(rollout: Rollout, decision: Decision, seen: Observation) -> bool:
+    """Would the write give more to what is stable now, and less to everybody else?"""
+    if not decision.actions or isinstance(seen.mesh, Unseen) or rollout.past is None:
+        return False
+    stable, wanted = rollout.past.stable.backend, decision.actions[0].split
+    return all(wanted.weight(stable) > split.weight(stable) for split in seen.mesh.splits)
+
+
+async def record(rollout: Rollout, decision: Decision, world: World, *, homeward: bool) -> bool:
+    """Make the decision durable. A pass that changes nothing writes nothing.
+
+    Returns whether the pass may go on: ``False`` when it could not be recorded and is not on its way home.
+    """
+    before = rollout.decision
+    noteworthy = (
+        before is None or before.reason is not decision.reason or bool(decision.actions or decision.obeyed)
+    )
+    if not (noteworthy or rollout.dirty or decision.state != rollout.state):
+        return True
+    alerts = alerts_of(rollout, decision, world.sinks, world.clock.now())
+    entry = Record(
+        rollout.name, world.clock.now(), decision, noteworthy, alerts, rollout.asked.origin, rollout.outcome
+    )
+    writing = asyncio.ensure_future(world.journal.record(entry))
+    goes_home = homeward or isinstance(decision.state, RollingBack)
+    done, _ = await asyncio.wait({writing}, timeout=PATIENCE if goes_home else None)
+    trouble = _trouble(writing) if done else ""
+    if trouble:
+        log.error("rollout.unrecorded", extra={"rollout": rollout.name, "detail": trouble})
+        rollout.outcome = trouble
+    if trouble and not goes_home:
+        return False
+    if trouble:
+        world.shout(alerts)
+    elif not done:
+        writing.add_done_callback(lambda task: world.shout(alerts) if _trouble(task) else None)
+    rollout.dirty = bool(trouble) or not done
+    _answer(rollout, decision)
+    return True
+
+
+def _trouble(writing: asyncio.Future[None]) -> str:
+    """Why a record was not made; a bug rises."""
+    error = writing.exception()
+    if error is None:
+        return ""
+    if isinstance(error, Unavailable):
+        return str(error)
+    raise error
+
+
+def _answer(rollout: Rollout, decision: Decision) -> None:
+    """Tell those who gave orders what became of them."""
+    outcomes = dict(decision.obeyed)
+    rollout.orders = [order for order in rollout.orders if order.id not in outcomes]
+    for number, refusal in outcomes.items():
+        answer = rollout.answers.pop(number, None)
+        if answer is not None and not answer.done():
+            answer.set_result(refusal)
+
+
+def _unrecorded(rollout: Rollout, decision: Decision, world: World) -> Decision:
+    """Nothing rises on what is not remembered: the state stays, its evidence is counted again next time."""
+    was = rollout.decision
+    facts = {**decision.facts, "detail": rollout.outcome}
+    held = Decision(rollout.state, Reason.UNRECORDED, facts, decision.verdict)
+    if was is None or was.reason is not Reason.UNRECORDED:
+        world.shout(alerts_of(rollout, held, world.sinks, world.clock.now()))
+    rollout.decision, rollout.looked_at = held, None
+    return held
+
+
+async def enact(rollout: Rollout, decision: Decision, world: World) -> None:
+    """Make the route carry what was decided. No retry: the next pass sees what the mesh shows."""
+    rollout.unwritten = False
+    for action in decision.actions:
+        rollout.outcome = await _write(rollout, action, world)
+
+
+async def _write(rollout: Rollout, action: SetSplit, world: World) -> str:
+    route = rollout.route
+    assert route is not None  # noqa: S101 - an action needs a mesh that was seen
+    mesh = world.meshes[route.mesh]
+    try:
+        await mesh.write(route, action.split, version=action.version, home=action.home, epoch=world.epoch)
+    except Moved as moved:
+        rollout.unwritten = True
+        return f"moved: {moved}"
+    except (Unavailable, Refused) as trouble:
+        log.error("rollout.not_written", extra={"rollout": rollout.name, "detail": str(trouble)})  # noqa: TRY400
+        return f"not written: {trouble}"
+    return "written"
+
+
+def narrate(rollout: Rollout, decision: Decision, world: World) -> None:
+    """One line for each transition; the metrics and the alerts are made of the same decision."""
+    before = rollout.decision
+    if decision.reason is Reason.NO_DATA_TOO_LONG:
+        world.breaker.count(world.clock.now())
+    if before is not None and before.reason is decision.reason and not decision.actions:
+        return
+    level = logging.WARNING if decision.reason.level is Level.PAGE else logging.INFO
+    log.log(
+        level,
+        "rollout.decided",
+        extra={
+            "rollout": rollout.name,
+            "reason": decision.reason.name,
+            "said": decision.reason.say(decision.facts),
+            "splits": [str(action.split) for action in decision.actions],
+        },
+    )

@@ -1,0 +1,1 @@
+"""What the daemon serves: its control socket, /metrics and /healthz."""

@@ -1,0 +1,168 @@
+"""The only place that knows which adapter stands behind which port: tables from name to factory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from rollout.adapters.clock import SystemClock
+from rollout.adapters.git import GitSource
+from rollout.adapters.journals.sqlite import SqliteJournal
+from rollout.adapters.lock import DaemonLock
+from rollout.adapters.meshes.envoy import EnvoyFiles
+from rollout.adapters.metrics.envoy import EnvoyStats
+from rollout.adapters.parsing import ChildParser
+from rollout.adapters.sinks.log import Log
+from rollout.adapters.sinks.slack import Slack
+from rollout.adapters.sinks.webhook import Webhook
+from rollout.engine.daemon import Daemon
+from rollout.engine.engine import Engine, Outside
+from rollout.engine.outbox import Postman
+from rollout.policy.limits import Limits
+from rollout.ports import Clock, Mesh, Metrics, Refused, Sink
+from rollout.server.control import make_control
+from rollout.server.exposition import Exposition, make_app
+from rollout.settings import EnvoyMesh, EnvoyMetrics, LogSink, Settings, SlackSink, WebhookSink
+
+Session = Callable[[], aiohttp.ClientSession]
+
+MESHES: Mapping[type, Callable[[Any, Clock], Mesh]] = {EnvoyMesh: EnvoyFiles}
+METRICS: Mapping[type, Callable[[Any, Clock], Metrics]] = {EnvoyMetrics: EnvoyStats}
+SINKS: Mapping[type, Callable[[Any, Session, Clock], Sink]] = {
+    LogSink: lambda _settings, _session, _clock: Log(),
+    WebhookSink: Webhook,
+    SlackSink: Slack,
+}
+
+CONTROL = "control.sock"
+"""The control socket's name in the state directory."""
+
+
+def limits(settings: Settings) -> Limits:
+    """The guard rails and names that policies are held to."""
+    guard = settings.guard
+    return Limits(
+        min_look=guard.min_look,
+        min_bake=guard.min_bake,
+        max_first_weight=guard.max_first_weight,
+        max_error_limit=guard.max_error_limit,
+        meshes=tuple(mesh.name for mesh in settings.meshes),
+        metrics=tuple(source.name for source in settings.metrics),
+        sinks=tuple(sink.name for sink in settings.sinks),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An engine with what its loops need besides."""
+
+    engine: Engine
+    postman: Postman
+    journal: SqliteJournal
+    lock: DaemonLock
+
+
+@contextlib.asynccontextmanager
+async def open_all(settings: Settings) -> AsyncIterator[Opened]:
+    """Take the lock, open the journal, make the adapters, restore; and undo it all.
+
+    Raises:
+        Refused: another daemon holds the lock, or the state directory cannot be trusted.
+        Unavailable: the disk does not take it.
+    """
+    clock = SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        journal, remembered, lock = await _memory(settings, clock, stack)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        parser = ChildParser(limits(settings))
+        stack.push_async_callback(parser.close)
+        sinks = {sink.name: SINKS[type(sink)](sink, lambda: session, clock) for sink in settings.sinks}
+        postman = Postman(journal, sinks, clock)
+        outside = Outside(
+            clock,
+            journal,
+            {source.name: GitSource(source, settings.state / "git", clock) for source in settings.sources},
+            parser,
+            {mesh.name: MESHES[type(mesh)](mesh, clock) for mesh in settings.meshes},
+            {source.name: METRICS[type(source)](source, clock) for source in settings.metrics},
+        )
+        for adapter in (*outside.sources.values(), *outside.meshes.values(), *outside.metrics.values()):
+            stack.push_async_callback(adapter.close)  # type: ignore[attr-defined]
+        yield Opened(Engine(settings, outside, remembered, postman.shout), postman, journal, lock)
+
+
+async def _memory(settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack) -> Any:
+    """The lock first: nobody opens a journal that another daemon writes."""
+    with contextlib.suppress(FileExistsError):
+        settings.state.mkdir(mode=0o700, parents=True)
+    lock = await DaemonLock.take(settings.state, clock)
+    stack.callback(lock.release)
+    journal, remembered = SqliteJournal.open(settings.state, clock)
+    stack.push_async_callback(journal.close)
+    return journal, remembered, lock
+
+
+@contextlib.asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
+    """An engine without loops, for ``once`` and for an abort while the daemon is down."""
+    async with open_all(settings) as opened:
+        yield opened.engine
+
+
+async def run_daemon(settings: Settings) -> None:
+    """The daemon, until SIGTERM or SIGINT.
+
+    Raises:
+        Refused: another daemon holds the lock, or an address is taken.
+        Unavailable: the disk does not take it.
+    """
+    exposition = Exposition()
+    async with open_all(settings) as opened, contextlib.AsyncExitStack() as stack:
+        engine = opened.engine
+        daemon = Daemon(
+            engine,
+            opened.postman,
+            beat=opened.lock.beat,
+            prune=lambda: opened.journal.prune(engine.clock.now()),
+            observed=exposition.observe,
+            gone=exposition.forget,
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, daemon.stop)
+        if settings.listen:
+            await _serve(make_app(exposition, engine, daemon, opened.postman), settings.listen, stack)
+        await _control(make_control(engine), settings, stack)
+        await daemon.run()
+
+
+async def _serve(app: web.Application, listen: str, stack: contextlib.AsyncExitStack) -> None:
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    host, _, port = listen.rpartition(":")
+    try:
+        await web.TCPSite(runner, host.strip("[]"), int(port)).start()
+    except OSError as error:
+        raise Refused(
+            f"cannot listen on {listen}: {error.strerror}; name another address in `listen`"
+        ) from error
+
+
+async def _control(app: web.Application, settings: Settings, stack: contextlib.AsyncExitStack) -> None:
+    """The control socket; the directory (0700) and the socket's mode say who may speak."""
+    path = settings.state / CONTROL
+    path.unlink(missing_ok=True)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.UnixSite(runner, path).start()
+    path.chmod(0o660 if settings.group_control else 0o600)
+    stack.callback(path.unlink, missing_ok=True)
