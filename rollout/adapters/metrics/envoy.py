@@ -1,0 +1,181 @@
+"""Counters from Envoy's admin interface: one question to each proxy answers a whole batch.
+
+What each counter means, and what was measured to find out, is in docs/decisions/envoy-counters.md. In short:
+the unit is an *attempt* at an upstream, retried ones included, and whatever keeps an attempt from ending
+well (timeout, reset, refused connection, overflow, a body that breaks off) is an error of class 5xx.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import quote as url_quote
+
+from rollout.adapters.envoy_admin import Admin, Admins, Silent, parse, quote, stat_name
+from rollout.core.model import Sample, Series, Unseen
+from rollout.ports import Clock, Question
+from rollout.settings import EnvoyMetrics
+
+UPTIME = "server.uptime"
+PRESENT = "membership_total"
+"""Every cluster has this gauge from birth: a cluster without it does not exist at this proxy."""
+
+CLASSES = ("2xx", "3xx", "4xx", "5xx")
+FINAL = tuple(f"upstream_rq_{code}" for code in CLASSES)
+RETRIED = tuple(f"retry.upstream_rq_{code}" for code in CLASSES)
+RETRIES = "upstream_rq_retry"
+UPGRADED = "upstream_rq_101"
+
+UNSENT = (
+    "upstream_rq_pending_overflow",
+    "upstream_rq_active_overflow",
+    "upstream_rq_maintenance_mode",
+    "upstream_cx_none_healthy",
+)
+"""Attempts that failed before they reached a host."""
+
+EJECTED = "upstream_rq_pending_failure_eject"
+"""HTTP/1: attempts whose connection failed. HTTP/2: also streams of a connection that broke."""
+
+CANCELLED = "upstream_rq_cancelled"
+BROKEN = (*UNSENT, EJECTED, "upstream_rq_timeout", "upstream_rq_rx_reset")
+"""Disjoint ways for an attempt to fail, before its headers (then it is a 5xx as well) or after them."""
+
+CUT = "upstream_cx_destroy_remote_with_active_rq"
+"""Connections that the upstream closed in the middle of a request. HTTP/1: one attempt each."""
+
+MULTIPLEXED = ("upstream_cx_http2_total", "upstream_cx_http3_total")
+SENT = "upstream_rq_total"
+ACTIVE = ("upstream_rq_active", "upstream_rq_pending_active")
+ASKED = (PRESENT, *FINAL, *RETRIED, RETRIES, UPGRADED, CANCELLED, *BROKEN, CUT, *MULTIPLEXED, SENT, *ACTIVE)
+
+LONGEST = 20_000
+"""Signs of an address; with more names than fit, all clusters are asked for (Envoy reads at most 60 KiB)."""
+
+
+class EnvoyStats:
+    """The port ``Metrics`` on the admin interfaces of one or more Envoys.
+
+    A proxy that is down, slow or answers nonsense costs its own counters only: it is among the sample's
+    silent ones, with the reason. One that let a deadline pass is waited for only briefly until it answers.
+    """
+
+    def __init__(self, settings: EnvoyMetrics, clock: Clock) -> None:
+        self._admins = Admins(settings.admin, clock)
+
+    async def read(self, questions: Sequence[Question], deadline: float) -> Sequence[Sample | Unseen]:
+        backends = sorted({backend for question in questions for backend in question.backends})
+        codes = sorted({code for question in questions for code in question.codes})
+        if not backends:
+            return [Sample(()) for _ in questions]
+        path = stats_path(backends, codes)
+        answers = await asyncio.gather(*(_ask(proxy, path, deadline) for proxy in self._admins.proxies))
+        return [_sample(question, answers) for question in questions]
+
+    async def close(self) -> None:
+        """Close the connections to the proxies."""
+        await self._admins.close()
+
+
+Counters = Mapping[str, int]
+Answer = tuple[str, Counters | Silent]
+
+
+async def _ask(proxy: Admin, path: str, deadline: float) -> Answer:
+    try:
+        [body] = await proxy.ask([path], deadline)
+        return proxy.name, counters(body)
+    except Silent as silence:
+        return proxy.name, silence
+
+
+def _sample(question: Question, answers: Iterable[Answer]) -> Sample | Unseen:
+    found: list[Series] = []
+    silent: list[tuple[str, str]] = []
+    for name, answer in answers:
+        if isinstance(answer, Silent):
+            silent.append((name, str(answer)))
+            continue
+        for backend in question.backends:
+            one = series(name, backend, answer, question.codes)
+            found += [one] if one else []
+    if silent and len(silent) == len(list(answers)):
+        return Unseen("; ".join(f"{name} {why}" for name, why in silent))
+    return Sample(tuple(found), tuple(silent))
+
+
+def stats_path(backends: Sequence[str], codes: Sequence[str]) -> str:
+    """The admin address that answers for these backends and codes: only statistics that were ever touched,
+    as Envoy looks at the rest three times as long.
+    """
+    exact = (f"{prefix}upstream_rq_{code}" for code in codes for prefix in ("", "retry."))
+    keys = "|".join(quote(key) for key in dict.fromkeys((*ASKED, *exact)))
+    names = "|".join(quote(stat_name(backend)) for backend in backends)
+    return next(
+        path
+        for some in (names, ".+")
+        for path in [
+            "/stats?usedonly&format=json&filter="
+            + url_quote(rf"^(?:{quote(UPTIME)}|cluster\.(?:{some})\.(?:{keys}))$", safe="")
+        ]
+        if len(path) <= LONGEST or some == ".+"
+    )
+
+
+def counters(body: bytes) -> Counters:
+    """The counters and gauges of an answer by name.
+
+    Raises:
+        Silent: anything about it is not as Envoy answers: then no number in it is believed.
+    """
+    found: dict[str, int] = {}
+    for stat in parse(body, "stats"):
+        match stat:
+            case {"name": str(name), "value": int(value)} if type(value) is int and value >= 0:
+                if found.setdefault(name, value) != value:
+                    raise Silent(f"answered two values for {name}")
+            case {"histograms": dict()}:
+                pass
+            case {"name": str(name)}:
+                raise Silent(f"answered {name} without a count")
+            case _:
+                raise Silent("answered statistics without names; is this Envoy's admin port?")
+    if UPTIME not in found:
+        raise Silent(f"answered without {UPTIME}; is this Envoy's admin port?")
+    return found
+
+
+def series(proxy: str, backend: str, found: Counters, codes: Iterable[str]) -> Series | None:
+    """One backend's counters at one proxy; ``None`` where the proxy does not know the backend.
+
+    A counter that is absent was never touched, so it is zero.
+    """
+    prefix = f"cluster.{stat_name(backend)}."
+    if prefix + PRESENT not in found:
+        return None
+
+    def total(*keys: str) -> int:
+        return sum(found.get(prefix + key, 0) for key in keys)
+
+    # A retried attempt that had no response (reset, timeout, refused) moves only the count of retries.
+    unanswered = max(0, total(RETRIES) - total(*RETRIED))
+    completed = total(*FINAL, UPGRADED, *RETRIED) + unanswered
+    multiplexed = total(*MULTIPLEXED) > 0
+    cut = 0 if multiplexed else max(0, total(CUT) - total(UPGRADED))
+    errors = total("upstream_rq_5xx", "retry.upstream_rq_5xx") + unanswered
+    # Each of these is one of the errors above, or it broke after good headers and is seen nowhere else.
+    errors = min(completed, max(errors, total(*BROKEN) + cut))
+    unsent = total(*UNSENT, CANCELLED) + (0 if multiplexed else total(EJECTED))
+    active = total(*ACTIVE)
+    return Series(
+        proxy=proxy,
+        backend=backend,
+        started=max(total(SENT) + unsent, completed + active),
+        completed=completed,
+        active=active,
+        codes=tuple(
+            (code, errors if code == "5xx" else total(f"upstream_rq_{code}", f"retry.upstream_rq_{code}"))
+            for code in codes
+        ),
+        uptime=float(found[UPTIME]),
+    )
