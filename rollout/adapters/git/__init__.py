@@ -49,11 +49,12 @@ class GitSource:
     def _read(self, accepted: str | None, given_up: threading.Event) -> Tree:
         """All of it, in the source's thread."""
         where = f"source {self._settings.name}"
+        no_git = f"{where}: git is not on the PATH: install it (apt-get install git)"
         try:
             from rollout.adapters.git.commands import Abandoned, Overrun, Patience
             from rollout.adapters.git.mirror import Mirror
         except ImportError:
-            raise Unavailable(f"{where}: there is no git here: install it (apt-get install git)") from None
+            raise Unavailable(no_git) from None
         deadline = self._clock.monotonic() + self._settings.timeout
         self._mirror = self._mirror or Mirror(self._remote, self._home)
         try:
@@ -66,4 +67,6 @@ class GitSource:
         except Abandoned:
             raise Unavailable(f"{where}: nobody waited for the answer") from None
         except OSError as problem:
-            raise Unavailable(f"{where}: {problem.filename or 'git'}: {problem.strerror}") from None
+            if isinstance(problem, FileNotFoundError) and problem.filename == "git":
+                raise Unavailable(no_git) from None
+            raise Unavailable(f"{where}: {problem.filename or self._home}: {problem.strerror}") from None

@@ -114,9 +114,12 @@ class Commands(git.Git):
         istream: IO[bytes] | None = None,
         output_stream: Listener | None = None,
         kill_after_timeout: float | None = None,
+        with_extended_output: bool = False,
         **_: Any,
     ) -> bytes:
-        """Run it; the output, unless ``output_stream`` listens. GitPython's own names for the options.
+        """Run it; the output, or nothing where ``output_stream`` listens; then stderr's, if asked.
+
+        The options bear GitPython's names, as its methods hand them on.
 
         Raises:
             Failed, Overrun, Abandoned, TooMuch: as they say.
@@ -144,7 +147,8 @@ class Commands(git.Git):
             status = _end(child)
         if status:
             raise Failed(status, said.heard.decode(errors="replace"))
-        return b"" if output_stream else bytes(collected.heard)
+        heard = b"" if output_stream else bytes(collected.heard)
+        return heard + bytes(said.heard) if with_extended_output else heard
 
     def _listen(self, child: subprocess.Popen[bytes], out: Listener, said: Listener, deadline: float) -> None:
         """Hand on what git says until it has ended; a child of its own that lives on is not waited for."""

@@ -24,7 +24,8 @@ _MOST_HISTORY = 20_000
 _HISTORY_SECONDS = 2.0
 _FEW = 50
 _LFS = b"version https://git-lfs.github.com/spec/"
-_KINDS = {b"120000": "is a symbolic link", b"160000": "is a submodule"}
+_REGULAR = {b"100644", b"100755"}
+_LINK = b"120000"
 
 
 class Damaged(Exception):  # noqa: N818 - it says what the mirror is
@@ -48,9 +49,9 @@ class Entry:
     @property
     def refused(self) -> str:
         """Why it is not read, as far as can be said without reading it."""
-        if self.mode not in {b"100644", b"100755"}:
-            kind = _KINDS.get(self.mode, f"has the odd mode {self.mode.decode(errors='replace')}")
-            return f"{kind}: only regular files are read; put the policy itself here"
+        if self.mode not in _REGULAR:
+            kind = "a symbolic link" if self.mode == _LINK else "a submodule, or of an odd mode"
+            return f"is {kind}: only regular files are read; put the policy itself here"
         if not _plain(self.name):
             return "its name is not printable UTF-8: rename it"
         if self.size > MOST_FILE:
@@ -87,7 +88,7 @@ class Listing:
             return None
         entries = [entry for entry in listed if entry.name.endswith((b".yaml", b".yml"))]
         wanted = [entry for entry in entries if not entry.refused]
-        self._check(head, entries)
+        self._check(head, entries, wanted)
         texts = _texts(git, wanted)
         origins = self._origins(git, head, entries)
         files = [self._file(entry, texts, origins[entry.name]) for entry in entries]
@@ -105,11 +106,10 @@ class Listing:
             ) from None
         return [_entry(line) for line in bytes(collected.heard).split(b"\0") if line]
 
-    def _check(self, head: Head, entries: Sequence[Entry]) -> None:
-        size = sum(max(0, entry.size) for entry in entries)
+    def _check(self, head: Head, entries: Sequence[Entry], wanted: Sequence[Entry]) -> None:
         for found, most, unit in (
             (len(entries), MOST_FILES, "policy files"),
-            (size, MOST_TREE, "bytes of policy files"),
+            (sum(entry.size for entry in wanted), MOST_TREE, "bytes of policy files"),
         ):
             if found > most:
                 raise Unavailable(

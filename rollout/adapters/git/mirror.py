@@ -25,6 +25,7 @@ _ACCEPTED = "refs/rollout/accepted"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NEWEST = (2, 34)
 _NO = 1
+_SHALLOW = b"because shallow roots are not allowed to be updated"
 _NO_SUCH_REF = 2
 _LEFT_BY_THE_KILLED = (
     "*.lock", "refs/**/*.lock", "objects/info/**/*.lock", "gc.pid",
@@ -135,11 +136,13 @@ class _Visit:
         return True
 
     def _fetch(self, repository: Path) -> None:
-        self._git(repository).fetch(
+        said = self._git(repository).fetch(
             "--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance",
             "--no-write-fetch-head", "--no-show-forced-updates",
-            "--", self.remote.url, f"+{self._branch}:{_HEAD}",
+            "--", self.remote.url, f"+{self._branch}:{_HEAD}", with_extended_output=True,
         )  # fmt: skip
+        if _SHALLOW in said:  # git ends with 0 and leaves our reference where it was
+            raise Failed(0, said.decode(errors="replace"))
 
     @property
     def _branch(self) -> str:
@@ -162,7 +165,7 @@ class _Visit:
             return
         empty = not git.ls_remote("--quiet", "--", self.remote.url, "refs/heads/*")
         what = (
-            "has no branch at all: was it emptied?"
+            "has no branch at all: was it emptied, or is this no git server?"
             if empty
             else f"has no branch {self.remote.settings.branch}"
         )

@@ -32,31 +32,38 @@ _BRANCH = re.compile(
 )
 _FORMS = "write https://host/path, ssh://user@host/path, user@host:path, file:///path or /path"
 
-_ADVICE = (
-    ("could not read Username", "it wants to know who we are: name a token for this source, or renew it"),
-    ("Authentication failed", "the token was not taken: has it expired, may it read this repository?"),
-    ("returned error: 401", "the token was not taken: has it expired, may it read this repository?"),
-    ("returned error: 403", "the token is known, but may not read this repository"),
-    ("returned error: 404", "check the url; a private repository looks missing without a valid token"),
-    ("not found", "check the url; a private repository looks missing without a valid token"),
-    ("returned error: 30", "the server redirects, which is not followed: write the address it redirects to"),
-    ("redirect", "the server redirects, which is not followed: write the address it redirects to"),
-    ("returned error: 5", "the server has trouble of its own; it is asked again"),
-    ("Host key verification failed", "put the server's host key into known_hosts (then compare it)"),
-    ("Permission denied", "the key was not taken: is it the right one, does the repository know it?"),
-    ("UNPROTECTED PRIVATE KEY", "the key may be read by others: chmod 600"),
-    ("Could not resolve host", "check the host's name in the url, and the name service"),
-    ("Connection refused", "nothing listens there: is the server up, is the port right?"),
-    ("Failed to connect", "nothing answers there: is the server up, is the port right, is a proxy needed?"),
-    ("Couldn't connect", "nothing answers there: is the server up, is the port right, is a proxy needed?"),
-    ("certificate", "the server's certificate is not trusted: mend it, or set GIT_SSL_CAINFO"),
-    ("SSL", "no secure connection came about: is this an https port, is its certificate in order?"),
-    ("TLS", "no secure connection came about: is this an https port, is its certificate in order?"),
-    ("shallow", "the repository is a shallow clone: name the full one, or git fetch --unshallow in it"),
-    ("fsck", "git finds an object malformed and refuses it: look with git fsck in the repository"),
-    ("mismatched algorithms", "SHA-256 repositories cannot be read yet: name a SHA-1 repository"),
-    ("does not appear to be a git repository", "check the url or path: there is no repository"),
-)  # fmt: skip
+_WHO = "the server wants a token, or did not take the one it got: name one, or has it expired?"
+_WHERE = "check the url; a private repository looks missing without a valid token"
+_REDIRECT = "the server redirects, which is not followed: write the address it redirects to"
+_NOBODY = "nothing answers there: is the server up, is the port right, is a proxy needed?"
+_INSECURE = "no secure connection came about: is this an https port, is its certificate in order?"
+# The first sign found in what git said wins.
+_ADVICE = {
+    "could not read Username": _WHO,
+    "Authentication failed": _WHO,
+    "returned error: 401": _WHO,
+    "returned error: 403": "the token is known, but may not read this repository",
+    "returned error: 404": _WHERE,
+    "repository not found": _WHERE,
+    "returned error: 30": _REDIRECT,
+    "redirect": _REDIRECT,
+    "returned error: 5": "the server has trouble of its own; it is asked again",
+    "Host key verification failed": "put the server's host key into known_hosts (and compare it first)",
+    "Permission denied": "the key was not taken: is it the right one, does the repository know it?",
+    "UNPROTECTED PRIVATE KEY": "the key may be read by others: chmod 600",
+    "Could not resolve host": "check the host's name in the url, and the name service",
+    "Connection refused": _NOBODY,
+    "Failed to connect": _NOBODY,
+    "Couldn't connect": _NOBODY,
+    "certificate": "the server's certificate is not trusted: mend it, or set GIT_SSL_CAINFO",
+    "SSL": _INSECURE,
+    "TLS": _INSECURE,
+    "shallow": "the repository is a shallow clone: name the full one, or git fetch --unshallow in it",
+    "fsck": "git finds an object malformed and refuses it: run git fsck in the repository",
+    "mismatched algorithms": "SHA-256 repositories cannot be read: name a SHA-1 repository",
+    "does not appear to be a git repository": "check the url or path: there is no repository",
+    "not found": _WHERE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +168,7 @@ class Remote:
         text = self._scrubbed(said, secret)
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         telling = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines or ["git failed"]
-        advice = next((advice for sign, advice in _ADVICE if sign.lower() in text.lower()), "")
+        advice = next((advice for sign, advice in _ADVICE.items() if sign.lower() in text.lower()), "")
         cause = readable("; ".join(telling[:2]), 300)
         return f"{self.shown}: {cause}" + (f" - {advice}" if advice else "")
 

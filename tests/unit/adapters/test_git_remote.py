@@ -222,7 +222,7 @@ def test_without_a_key_ssh_may_ask_the_agent(tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("said", "advice"),
     [
-        ("fatal: could not read Username for 'https://x': terminal prompts disabled", "name a token"),
+        ("fatal: could not read Username for 'https://x': terminal prompts disabled", "name one"),
         ("fatal: Authentication failed for 'https://x'", "has it expired"),
         ("fatal: unable to access 'x': The requested URL returned error: 403", "may not read"),
         ("fatal: repository 'https://x/' not found", "check the url"),
