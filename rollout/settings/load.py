@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rollout.policy import scalars
+from rollout.policy.loader import show
 from rollout.settings import EnvoyMetrics, Settings, SourceSettings, places, tables
 from rollout.settings.tables import Key, Table
 from rollout.settings.values import Wrong
@@ -166,7 +167,8 @@ class _Reading:
         found = plain.get(key, {})
         if isinstance(found, dict):
             return found
-        self.complain((key,), f"{key} is a table", f"write [{key}] on a line of its own")
+        header = f"[{key}.NAME]" if key in ("sources", *_CHOICES) else f"[{key}]"
+        self.complain((key,), f"{key} is a table", f"write {header} on a line of its own")
         return {}
 
     def entries(self, kind: str, plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -190,17 +192,16 @@ class _Reading:
         self, where: places.Path, entry: Mapping[str, Any], choice: Mapping[str, Table]
     ) -> Table | None:
         """The table that ``kind`` names."""
-        kind, known = entry.get("kind"), ", ".join(f'"{name}"' for name in choice)
+        kind, known = entry.get("kind"), " or ".join(f'"{name}"' for name in choice)
         if isinstance(kind, str) and kind in choice:
             return choice[kind]
+        here = (*where, "kind")
         if kind is None:
-            self.complain(where, f"{_dotted(where)}.kind is missing", f"write kind = one of {known}")
+            self.complain(where, f"{_dotted(here)} is missing", f"write kind = {known}")
         else:
             close = scalars.closest(kind, list(choice)) if isinstance(kind, str) else None
-            hint = f'did you mean "{close}"?' if close else f"write one of {known}"
-            self.complain(
-                (*where, "kind"), f"{_dotted(where)}.kind: this version knows no such kind", hint, value=True
-            )
+            hint = f'did you mean "{close}"?' if close else f"write {known}"
+            self.complain(here, f"{_dotted(here)}: {show(kind)} is not known here", hint, value=True)
         return None
 
     def made(self, where: places.Path, entry: Mapping[str, Any], table: Table, **more: Any) -> Any:
@@ -214,7 +215,7 @@ class _Reading:
         self, where: places.Path, entry: Mapping[str, Any], keys: Sequence[Key], known: Sequence[str]
     ) -> dict[str, Any]:
         """The values of the keys that are written."""
-        self.known(where, entry, known)
+        misspelt = self.known(where, entry, known)
         found: dict[str, Any] = {}
         for key in keys:
             here = (*where, key.name)
@@ -222,16 +223,19 @@ class _Reading:
                 try:
                     found[key.name] = key.read(entry[key.name], self.folder)
                 except Wrong as wrong:
-                    self.complain(here, f"{_dotted(here)}: {wrong.what}", wrong.instead, value=True)
-            elif key.default is None:
-                self.complain(where, f"{_dotted(here)} is missing", f"it wants: {key.form}")
+                    said = f"{_dotted(here)}: {wrong.what}"
+                    self.complain((*here, *wrong.at), said, wrong.instead, value=not wrong.at)
+            elif key.default is None and key.name not in misspelt:
+                self.complain(where, f"{_dotted(here)} is missing", f"write {key.name} = {key.example}")
         return found
 
-    def known(self, where: places.Path, entry: Mapping[str, Any], known: Sequence[str]) -> None:
-        for key in entry:
-            if key not in known:
-                here = (*where, key)
-                self.complain(here, f"unknown key {_dotted(here)}", scalars.did_you_mean(key, known))
+    def known(self, where: places.Path, entry: Mapping[str, Any], known: Sequence[str]) -> set[str | None]:
+        """Complain about unknown keys; the answer is what they were probably meant to be."""
+        unknown = [key for key in entry if key not in known]
+        for key in unknown:
+            here = (*where, key)
+            self.complain(here, f"unknown key {_dotted(here)}", scalars.did_you_mean(key, known))
+        return {scalars.closest(key, known) for key in unknown}
 
     def cross(self, sources: Mapping[str, SourceSettings], meshes: Mapping[str, Any]) -> None:
         """What one value says about another."""

@@ -23,13 +23,16 @@ _DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key. ``default`` is what is taken without it, as TOML; ``None``: it must be written."""
+    """One key. ``default`` is what is taken without it, as TOML (empty: nothing); ``None``: it must be
+    written, like ``example``.
+    """
 
     name: str
     read: values.Read[Any]
     form: str
     default: str | None
     says: str
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ TOP = (
         None,
         "The state directory: journal, lock, control socket, git mirrors. On a local disk, written by the "
         "daemon's user alone; it is made with mode 0700.",
+        '"/var/lib/rollout"',
     ),
     Key(
         "listen",
@@ -98,7 +102,12 @@ GUARD = Table(
 )
 
 _ADMIN = Key(
-    "admin", values.admin, "list of addresses", None, "Envoy's admin interface, `host:port` of each proxy."
+    "admin",
+    values.admin,
+    "list of addresses",
+    None,
+    "Envoy's admin interface, `host:port` of each proxy.",
+    '["127.0.0.1:9901"]',
 )
 
 SOURCE = Table(
@@ -112,6 +121,7 @@ SOURCE = Table(
             None,
             "`https://…`, `ssh://…`, `user@host:path`, `file://…` or a path. Secrets do not belong in it. "
             "Plain http is for this machine only.",
+            '"https://…"',
         ),
         Key("branch", values.branch, "text", '"main"', "The branch that is followed."),
         Key("path", values.inside, "text", '""', "The folder inside the repository that holds the policies."),
@@ -158,6 +168,7 @@ MESHES: Mapping[str, Table] = MappingProxyType(
                     None,
                     "The folder of the route files, one for each route configuration: `<name>.yaml`. Envoy "
                     "watches it; the daemon must be able to write it.",
+                    '"/etc/envoy/routes"',
                 ),
                 _ADMIN,
             ),
@@ -189,6 +200,7 @@ SINKS: Mapping[str, Table] = MappingProxyType(
                     "URL or reference",
                     None,
                     "Where to: https, or http on this machine. By reference if the URL is a secret.",
+                    '"https://…"',
                 ),
                 Key(
                     "secret",
@@ -203,7 +215,16 @@ SINKS: Mapping[str, Table] = MappingProxyType(
         "slack": Table(
             SlackSink,
             "Alerts to a Slack incoming webhook.",
-            (Key("url", values.reference, "reference", None, "The webhook's URL, which is a secret."),),
+            (
+                Key(
+                    "url",
+                    values.reference,
+                    "reference",
+                    None,
+                    "The webhook's URL, which is a secret.",
+                    '{ env = "SLACK_URL" }',
+                ),
+            ),
         ),
     }
 )

@@ -23,12 +23,13 @@ from rollout.settings import Reference
 
 
 class Wrong(ValueError):  # noqa: N818 - it says what the value is
-    """A value that cannot be used; ``instead`` says what to write."""
+    """A value that cannot be used; ``instead`` says what to write, ``at`` where inside the value it is."""
 
-    def __init__(self, what: str, instead: str) -> None:
+    def __init__(self, what: str, instead: str, at: tuple[str | int, ...] = ()) -> None:
         super().__init__(what)
         self.what = what
         self.instead = instead
+        self.at = at
 
 
 T = TypeVar("T")
@@ -42,6 +43,7 @@ _SCP = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?(?:{_HOST}):(?!//)[^\s:][^
 _REPOSITORY = "write https://host/path, ssh://user@host/path, user@host:path or /path/on/this/machine"
 _BRANCH = re.compile(r"(?!-)(?!.*(?:\.\.|//|@\{))[^\s~^:?*\[\\]+(?<!/)(?<!\.lock)")
 MAX_PORT = 65_535
+_WEB = {"http", "https"}
 
 
 def text(value: Any, _: Path) -> str:
@@ -87,7 +89,8 @@ def share(value: Any, _: Path) -> float:
     else:
         raise Wrong(f"is {_kind(value)}, wants a percentage", 'write for example "5%"')
     if not 0 < number <= 1:
-        raise Wrong(f"{show(value)} is no share", 'write over "0%" and at most "100%"')
+        meant = f'write "{number}%"' if 1 < number <= 100 and not found else 'write over "0%", at most "100%"'  # noqa: PLR2004
+        raise Wrong(f"{show(value)} is no share", meant)
     return float(number)
 
 
@@ -132,7 +135,7 @@ def reference(value: Any, folder: Path) -> Reference:
         raise Wrong("holds a secret itself, or nothing: secrets do not belong in this file", instead)
     for key in value:
         if key not in {"env", "file"}:
-            raise Wrong(f"says neither `env` nor `file` but `{key}`", instead)
+            raise Wrong(f"says neither `env` nor `file` but `{key}`", instead, (key,))
     match dict(value):
         case {"env": str(name), **rest} if not rest:
             if not _VARIABLE.fullmatch(name):
@@ -162,7 +165,7 @@ def repository(value: Any, folder: Path) -> str:
         raise Wrong(
             "goes by http, which can be read and changed on the way", f"write https://{parts.hostname}/…"
         )
-    if parts.scheme not in {"https", "http", "ssh", "file"} or parts.query or parts.fragment:
+    if parts.scheme not in {"https", "http", "ssh", "file"} or parts.query or parts.fragment or " " in found:
         raise Wrong(f"goes by {show(parts.scheme)}, or says more than where the repository is", _REPOSITORY)
     if parts.scheme != "file" and not parts.hostname:
         raise Wrong("names no host", _REPOSITORY)
@@ -181,33 +184,30 @@ def endpoint(value: Any, folder: Path) -> str | Reference:
         raise Wrong(
             "goes by http, which can be read and changed on the way", f"write https://{parts.hostname}/…"
         )
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
+    if parts.scheme not in _WEB or not parts.hostname:
         raise Wrong("is no web address", "write https://host/path")
     return found
 
 
-def admin(value: Any, folder: Path) -> tuple[str, ...]:
+def admin(value: Any, _: Path) -> tuple[str, ...]:
     """Addresses of Envoy's admin interface, one for each proxy."""
     if not isinstance(value, list) or not value:
         raise Wrong(f"is {_kind(value)}, wants a list of addresses", 'write for example ["127.0.0.1:9901"]')
-    found = tuple(_one_admin(each, folder) for each in value)
-    doubled = next((each for each in found if found.count(each) > 1), "")
-    if doubled:
-        raise Wrong(f"names {doubled} twice", "remove one: its requests would be counted twice")
+    found = tuple(_one_admin(each, number) for number, each in enumerate(value))
+    for number, each in enumerate(found):
+        if each in found[:number]:
+            raise Wrong(f"names {each} twice", "remove one: its requests would be counted twice", (number,))
     return found
 
 
-def _one_admin(value: Any, folder: Path) -> str:
-    found = text(value, folder)
+def _one_admin(value: Any, number: int) -> str:
+    found = value.rstrip("/") if isinstance(value, str) else ""
     scheme, separator, rest = found.partition("://")
-    address = _ADDRESS.fullmatch(rest.rstrip("/") if separator else found)
-    if (
-        not address
-        or not 0 < int(address["port"]) <= MAX_PORT
-        or (separator and scheme not in {"http", "https"})
-    ):
-        raise Wrong(f"{show(found)} is no address", 'write host:port, such as "127.0.0.1:9901"')
-    return found.rstrip("/")
+    address = _ADDRESS.fullmatch(rest if separator else found)
+    if not address or not 0 < int(address["port"]) <= MAX_PORT or (separator and scheme not in _WEB):
+        what = f"{show(value)} is no address" if isinstance(value, str) else f"holds {_kind(value)}"
+        raise Wrong(what, 'write host:port in quotes, such as "127.0.0.1:9901"', (number,))
+    return found
 
 
 def listen(value: Any, _: Path) -> str:

@@ -320,7 +320,7 @@ async def test_an_odd_key_is_a_valid_header(server, to_webhook):
 
 
 def test_slack_is_not_commanded_by_tenants():
-    """Mentions and links in an author's name are shown as text: nothing a committer writes calls a channel."""
+    """Mentions in an author's name are shown as text: nothing a committer writes calls a channel."""
     message = json.loads(slack.render(ALERT))
     texts = [text for block in message["blocks"] for text in _texts(block)]
     author = next(text for text in texts if "Ann" in text["text"])
