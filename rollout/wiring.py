@@ -7,7 +7,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import aiohttp
 from aiohttp import web
@@ -40,6 +40,16 @@ SINKS: Mapping[type, Callable[[Any, Session, Clock], Sink]] = {
     WebhookSink: Webhook,
     SlackSink: Slack,
 }
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """An adapter that holds connections."""
+
+    async def close(self) -> None:
+        """Let go of them."""
+        ...
+
 
 CONTROL = "control.sock"
 """The control socket's name in the state directory."""
@@ -93,8 +103,9 @@ async def open_all(settings: Settings) -> AsyncIterator[Opened]:
             {mesh.name: MESHES[type(mesh)](mesh, clock) for mesh in settings.meshes},
             {source.name: METRICS[type(source)](source, clock) for source in settings.metrics},
         )
-        for adapter in (*outside.sources.values(), *outside.meshes.values(), *outside.metrics.values()):
-            stack.push_async_callback(adapter.close)  # type: ignore[attr-defined]
+        for adapter in (*outside.meshes.values(), *outside.metrics.values()):
+            if isinstance(adapter, Closes):
+                stack.push_async_callback(adapter.close)
         yield Opened(Engine(settings, outside, remembered, postman.shout), postman, journal, lock)
 
 

@@ -56,6 +56,16 @@ def look_interval(policy: Policy, least: float) -> float:
     return max(policy.analysis.look or DEFAULT_LOOK, least)
 
 
+def ripe_in(state: State) -> float | None:
+    """Seconds until a step that is baking has baked, ``None`` when nothing is."""
+    match state:
+        case Ramping(rung=Stage(step=step), clock=clock, policy=policy) if clock.carried:
+            remaining = policy.steps[step].bake - clock.baked
+            return remaining if remaining > 0 else None
+        case _:
+            return None
+
+
 def next_look(state: State, policy: Policy | Withdrawn, least: float) -> float:
     """Seconds until this state wants to be looked at again."""
     match state:

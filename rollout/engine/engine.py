@@ -22,7 +22,7 @@ from rollout.core.model import (
     Withdrawn,
 )
 from rollout.core.reason import Level, Reason
-from rollout.core.schedule import next_look
+from rollout.core.schedule import next_look, ripe_in
 from rollout.engine.breaker import Breaker
 from rollout.engine.catalogue import Catalogue, Taken, refuse, take
 from rollout.engine.gather import Gatherer
@@ -145,7 +145,7 @@ class Engine:
         finally:
             asked = rollout.asked
             interval = next_look(rollout.state, asked, self.settings.guard.min_look)
-            rollout.pace(self.clock.monotonic(), interval, wrote=wrote)
+            rollout.pace(self.clock.monotonic(), interval, wrote=wrote, ripe_in=ripe_in(rollout.state))
             if rollout.again:
                 rollout.due = self.clock.monotonic()
         if isinstance(asked, Withdrawn) and decision.reason is Reason.RELEASED:

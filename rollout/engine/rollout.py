@@ -84,10 +84,10 @@ class Rollout:
         """Where in an interval its looks fall, from 0 to 1: the same in each process."""
         return zlib.crc32(self.name.encode()) / 2**32
 
-    def pace(self, now: float, interval: float, *, wrote: bool) -> None:
+    def pace(self, now: float, interval: float, *, wrote: bool, ripe_in: float | None = None) -> None:
         """Set when to look next: on a grid of ``interval`` from the last write, sooner while it settles.
 
-        The first look that counts comes one whole interval after the write, so that a probe aimed at ten
+        A step that has baked is not made to wait for the grid. The first look that counts comes one whole interval after the write, so that a probe aimed at ten
         requests an interval has had ten.
         """
         if wrote:
@@ -97,6 +97,8 @@ class Rollout:
         if interval != self.interval:
             self.anchor, self.interval = now - self.phase * interval * (interval > SPREAD), interval
         self.due = self.anchor + (math.floor((now - self.anchor) / interval) + 1) * interval
+        if ripe_in is not None:
+            self.due = min(self.due, now + max(ripe_in, CONFIRM))
         if self.decision is not None and self.decision.reason in UNSETTLED:
             self.patience = min(2 * self.patience, interval)
             self.due = min(self.due, now + self.patience)

@@ -80,9 +80,17 @@ class FakeJournal:
             self._owe(sink, alert, record.at)
         self._tear()
 
-    async def accept(self, source: str, state: SourceState, policies: Mapping[str, Policy] | None) -> None:
+    async def accept(
+        self,
+        source: str,
+        state: SourceState,
+        policies: Mapping[str, Policy] | None,
+        alerts: Sequence[tuple[str, Alert]] = (),
+    ) -> None:
         await self._writable()
         self.memory.sources[source] = state
+        for sink, alert in alerts:
+            self._owe(sink, alert, self._clock.now())
         if policies is not None:
             for other in self.memory.policies.values():
                 for name in policies:

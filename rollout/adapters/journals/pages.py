@@ -6,7 +6,7 @@ What is written is put into text beforehand, by the caller, so that nothing here
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from rollout.adapters.journals import chain
 from rollout.adapters.journals.rows import droppable, instant, seal, text, weight_after
 from rollout.core.model import NOTHING, Held, Order, Ramping, RollingBack, State, Steady, Weight
 from rollout.policy.codec import encode
-from rollout.ports import Freeze, Record
+from rollout.ports import Alert, Freeze, Record
 
 HISTORY = 1_000
 """Entries kept for each rollout."""
@@ -41,7 +41,7 @@ class Page:
     decision: str
     origin: str
     counted: str
-    alerts: tuple[tuple[str, str, str, bool, str], ...]
+    alerts: Owed
 
     @classmethod
     def of(cls, record: Record) -> Page:
@@ -51,10 +51,26 @@ class Page:
             text(record.decision),
             text(record.origin),
             text(record.decision.counted),
-            tuple(
-                (sink, alert.rollout, alert.key, droppable(alert), text(alert))
-                for sink, alert in record.alerts
-            ),
+            written(record.alerts),
+        )
+
+
+Owed = tuple[tuple[str, str, str, bool, str], ...]
+"""Alerts as the outbox keeps them: sink, rollout, key, droppable, text."""
+
+
+def written(alerts: Sequence[tuple[str, Alert]]) -> Owed:
+    """Put (sink, alert) pairs into text."""
+    return tuple((sink, alert.rollout, alert.key, droppable(alert), text(alert)) for sink, alert in alerts)
+
+
+def _owe(connection: sqlite3.Connection, alerts: Owed, at: str) -> None:
+    for alert in alerts:
+        # The key is the same however often a transition is decided: the second telling is not owed.
+        connection.execute(
+            "INSERT OR IGNORE INTO outbox (sink, rollout, key, droppable, alert, next_try) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            (*alert, at),
         )
 
 
@@ -89,13 +105,7 @@ def write(connection: sqlite3.Connection, page: Page, epoch: int) -> None:
             "UPDATE orders SET done = ?, refused = ? WHERE id = ? AND done IS NULL",
             (at, text(refused), order),
         )
-    for alert in page.alerts:
-        # The key is the same however often a transition is decided: the second telling is not owed.
-        connection.execute(
-            "INSERT OR IGNORE INTO outbox (sink, rollout, key, droppable, alert, next_try) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (*alert, at),
-        )
+    _owe(connection, page.alerts, at)
 
 
 def _attempt(state: State) -> int:
@@ -129,10 +139,15 @@ def _entry(record: Record, epoch: int, before: int, after: int) -> dict[str, Any
 
 
 def accept(
-    connection: sqlite3.Connection, source: str, state: str, policies: Mapping[str, str] | None
+    connection: sqlite3.Connection,
+    source: str,
+    state: str,
+    policies: Mapping[str, str] | None,
+    alerts: tuple[Owed, datetime],
 ) -> None:
-    """How far a source is, and its policies if they are new; only the rows that differ are written."""
+    """How far a source is, what is owed about it, and its policies if they are new; only rows that differ."""
     connection.execute("INSERT OR REPLACE INTO sources (name, state) VALUES (?, ?)", (source, state))
+    _owe(connection, alerts[0], instant(alerts[1]))
     if policies is None:
         return
     known = dict(connection.execute("SELECT name, policy FROM policies WHERE source = ?", (source,)))

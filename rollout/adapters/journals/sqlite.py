@@ -18,7 +18,17 @@ from rollout.adapters.journals import chain, outbox, pages, place, rows, schema
 from rollout.adapters.journals.reader import FILE
 from rollout.adapters.journals.writer import Writer, explain
 from rollout.core.model import Decision, Order, Policy
-from rollout.ports import Clock, Dispatch, Freeze, Record, Refused, Remembered, SourceState, Unavailable
+from rollout.ports import (
+    Alert,
+    Clock,
+    Dispatch,
+    Freeze,
+    Record,
+    Refused,
+    Remembered,
+    SourceState,
+    Unavailable,
+)
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _REPORTED = timedelta(hours=24)
@@ -64,10 +74,16 @@ class SqliteJournal:
         page = pages.Page.of(record)
         await self._writer.write(lambda connection: pages.write(connection, page, self._epoch))
 
-    async def accept(self, source: str, state: SourceState, policies: Mapping[str, Policy] | None) -> None:
-        reached = rows.text(state)
+    async def accept(
+        self,
+        source: str,
+        state: SourceState,
+        policies: Mapping[str, Policy] | None,
+        alerts: Sequence[tuple[str, Alert]] = (),
+    ) -> None:
+        reached, owed = rows.text(state), (pages.written(alerts), self._clock.now())
         written = None if policies is None else {name: rows.text(policy) for name, policy in policies.items()}
-        await self._writer.write(lambda connection: pages.accept(connection, source, reached, written))
+        await self._writer.write(lambda connection: pages.accept(connection, source, reached, written, owed))
 
     async def order(self, name: str, order: Order) -> Order:
         number = await self._writer.write(lambda connection: pages.order(connection, name, order))
