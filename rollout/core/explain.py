@@ -1,0 +1,135 @@
+"""The present of one rollout in sentences with numbers: what `rollout why` says.
+
+Nothing is found out here: a decision says what was seen and decided, the state and the policy say what must
+happen before weight rises, and when. Instants are told in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from rollout.core import judge, ladder
+from rollout.core.forecast import rung_words
+from rollout.core.model import (
+    NOTHING,
+    Decision,
+    Held,
+    OnSilence,
+    Ramping,
+    RollingBack,
+    State,
+    Steady,
+    Unadopted,
+    percent,
+)
+from rollout.core.moment import Moment, ramp_of, weight_of
+from rollout.core.next_step import next_step
+from rollout.core.words import count, instant, share, span
+
+Said = tuple[str, str]
+"""A heading and the sentences under it."""
+
+
+def why(moment: Moment) -> tuple[Said, ...]:
+    """The whole explanation: where it is, what was seen, what was decided, what comes next."""
+    decision = moment.decision
+    if decision is None:
+        return (("Now", "The daemon has not looked at it yet."), *_asked(moment))
+    told = (
+        ("Now", _where(moment, decision.state)),
+        ("Seen", " ".join(_seen(decision.state))),
+        ("Decided", _decided(moment, decision)),
+        ("Next", _capital(next_step(moment))),
+        ("Way home", _way_home(decision.state)),
+    )
+    return (*((heading, text) for heading, text in told if text), *_asked(moment))
+
+
+def _where(moment: Moment, state: State) -> str:
+    virtual = getattr(getattr(state, "past", None), "virtual", False)
+    observed = "In observe mode, where nothing is written: " if virtual else ""
+    return f"{observed}{moment.name} {_standing(moment, state)}."
+
+
+def _standing(moment: Moment, state: State) -> str:
+    match state:
+        case Unadopted():
+            return "is not adopted yet: which backend is stable has to be said. Nothing is written"
+        case Steady(past=past):
+            return f"is at rest: {past.stable} serves everybody"
+        case Ramping(canary=canary, rung=rung, policy=policy, past=past):
+            parts = f"{canary} has {rung_words(rung, policy)}, {past.stable} the rest"
+            return f"is on its way: {parts}{_written(moment, state)}"
+        case RollingBack(canary=canary, was=was, past=past, began=began):
+            lost = f"{canary} had {percent(was)}, {past.stable} gets everything"
+            return f"is on its way home: {lost}, since {instant(began, moment.now)}"
+        case Held(weight=weight):
+            return f"is held: the canary never gets more than {percent(weight)} until a person speaks"
+        case _:
+            assert_never(state)
+
+
+def _written(moment: Moment, state: Ramping) -> str:
+    at = state.intent.at if state.intent and ladder.weight_of(state.rung, state.policy) else state.began
+    return f", since {instant(at, moment.now)}"
+
+
+def _seen(state: State) -> Iterator[str]:
+    ramp = ramp_of(state)
+    if ramp is None:
+        rejected = () if isinstance(state, Unadopted | Held) else state.past.rejected[-3:]
+        if rejected:
+            yield f"Rejected before: {', '.join(map(str, rejected))}."
+        return
+    if ramp.counts and ladder.weight_of(ramp.rung, ramp.policy) != NOTHING:
+        counts = ramp.counts[0]
+        blurred = f" (a fault below {100 * judge.shows(counts.canary_n):.2g} % would not have shown)"
+        hidden = blurred if counts.canary_n and not counts.canary_x else ""
+        clean = f"0 of {count(counts.canary_n)}" if hidden else share(counts.canary_x, counts.canary_n)
+        yield f"Canary failed {clean}{hidden}, stable {share(counts.stable_x, counts.stable_n)}."
+        yield f"Odds against the canary are {_odds(ramp):.1f} : 1; {judge.ODDS:.0f} : 1 sends it home."
+    if ramp.clock.blind:
+        yield f"There was no evidence for the last {span(ramp.clock.blind)}."
+
+
+def _odds(ramp: Ramping) -> float:
+    checks = ramp.policy.analysis.checks
+    return max(judge.find(*pair).odds for pair in zip(checks, ramp.evidence, strict=True))
+
+
+def _decided(moment: Moment, decision: Decision) -> str:
+    held = (moment.at - moment.since).total_seconds()
+    lasting = f" So it has been for {span(held)}." if held >= 1 else ""
+    return f"{_capital(decision.reason.say(decision.facts))}.{lasting}"
+
+
+def _way_home(state: State) -> str:
+    ramp = ramp_of(state)
+    if ramp is None or weight_of(state) == NOTHING:
+        return ""
+    rule = ramp.policy.analysis.no_data
+    silence = f", or evidence stays away for {span(rule.hold)}" if rule.then is OnSilence.ROLLBACK else ""
+    return (
+        f"All to {ramp.past.stable} at once if the odds reach {judge.ODDS:.0f} : 1, the canary loses its "
+        f"endpoints{silence}, or somebody says `rollout abort`."
+    )
+
+
+def _asked(moment: Moment) -> Iterator[Said]:
+    policy = moment.policy
+    if policy is None:
+        yield "Asked", "Git has no policy for it."
+        return
+    origin = policy.origin
+    by = f" by {origin.author}" if origin.author else ""
+    subject = f": {origin.subject}" if origin.subject else ""
+    commit = f"commit {origin.commit[:8]}{by}{subject} " if origin.commit else ""
+    of = f", source {origin.source}" if origin.source else ""
+    yield "Asked", f"Git asks for {policy.revision}: {commit}({origin.path}:{origin.line}{of})."
+
+
+def _capital(text: str) -> str:
+    """With a capital letter, unless it begins with a name or a number."""
+    first = text.split(" ", 1)[0]
+    return text[:1].upper() + text[1:] if first.isalpha() else text

@@ -1,0 +1,80 @@
+"""A rollout's last decision seen from now, and the few questions that every face asks of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from rollout.core import ladder
+from rollout.core.model import (
+    NOTHING,
+    Decision,
+    Held,
+    Policy,
+    Ramping,
+    Revision,
+    RollingBack,
+    State,
+    Steady,
+    Unadopted,
+    Weight,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A rollout's last decision, seen from ``now``.
+
+    ``decision`` is ``None`` before the first look, ``policy`` when git has none. ``at``: when it was last
+    looked at; ``since``: when the decision's reason began to hold.
+    """
+
+    name: str
+    decision: Decision | None
+    policy: Policy | None
+    at: datetime
+    since: datetime
+    now: datetime
+
+
+def state_word(state: State | None) -> str:
+    """One word for a state, as tables show it."""
+    match state:
+        case None:
+            return "new"
+        case Unadopted():
+            return "unadopted"
+        case Steady():
+            return "steady"
+        case Ramping(paused=paused):
+            return "ramping" if paused is None else "paused"
+        case RollingBack():
+            return "rolling back"
+        case Held():
+            return "held"
+        case _:
+            assert_never(state)
+
+
+def ramp_of(state: State | None) -> Ramping | None:
+    """The journey that is under way, held or not."""
+    was = state.was if isinstance(state, Held) else state
+    return was if isinstance(was, Ramping) else None
+
+
+def weight_of(state: State | None) -> Weight:
+    """The most that the canary may have now."""
+    match state:
+        case Ramping(rung=rung, policy=policy):
+            return ladder.weight_of(rung, policy)
+        case Held(weight=weight):
+            return weight
+        case _:
+            return NOTHING
+
+
+def stable_of(state: State | None) -> Revision | None:
+    """The revision that everybody can go back to; ``None`` before adoption."""
+    was = state.was if isinstance(state, Held) else state
+    return None if was is None or isinstance(was, Unadopted) else was.past.stable
