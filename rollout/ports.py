@@ -110,6 +110,7 @@ class Mesh(Protocol):
 
         Raises:
             Lost: the route is known to be gone.
+            Refused: its form says nothing that can be understood as a split.
             Unavailable: it cannot be read now.
         """
         ...

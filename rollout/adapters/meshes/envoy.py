@@ -55,8 +55,8 @@ class _Staged:
 class EnvoyFiles:
     """The port ``Mesh`` on RDS files.
 
-    Where the routes in a file cannot be told apart or read as splits, ``read`` raises ``Unavailable`` too;
-    its sentence says what to write.
+    ``read`` raises ``Refused`` too, where the routes in a file cannot be told apart or read as splits: its
+    sentence says what to write instead.
     """
 
     def __init__(self, settings: EnvoyMesh, clock: Clock) -> None:
@@ -134,8 +134,10 @@ class EnvoyFiles:
             file = RouteFile(raw, route)
         except Absent as why:
             raise Lost(f"{path}: {why}") from why
-        except (Malformed, Unclear) as why:
+        except Malformed as why:
             raise Unavailable(f"{path}: {why}") from why
+        except Unclear as why:
+            raise Refused(f"{path}: {why}") from why
         self._known[route] = file
         return file
 

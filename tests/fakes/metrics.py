@@ -1,0 +1,99 @@
+"""Counters in memory, with everything that can go wrong with a source of them. It passes Envoy's contract."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rollout.core.model import Sample, Series, Unseen
+from rollout.ports import Question
+
+
+@dataclass
+class Count:
+    """What one proxy counted for one backend since it started."""
+
+    started: int = 0
+    completed: int = 0
+    active: int = 0
+    codes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class FakeProxyCounters:
+    """``silent`` says why the proxy does not answer; ``uptime`` is its age in seconds, if it tells."""
+
+    counts: dict[str, Count] = field(default_factory=dict)
+    silent: str = ""
+    uptime: float | None = 100.0
+
+
+class FakeMetrics:
+    """``ports.Metrics``. A backend has counters at a proxy once it is ``known`` there."""
+
+    def __init__(self, *proxies: str) -> None:
+        self.proxies = {name: FakeProxyCounters() for name in proxies or ("proxy-1",)}
+        self.reads = 0
+
+    # --- the world's hand ------------------------------------------------------------------------
+
+    def known(self, *backends: str) -> None:
+        """Every proxy knows these backends; nothing was sent to them yet."""
+        for proxy in self.proxies.values():
+            for backend in backends:
+                proxy.counts.setdefault(backend, Count())
+
+    def serve(self, backend: str, number: int, *, proxy: str = "", **codes: int) -> None:
+        """So many more requests were completed; ``code_503=2`` says how many of them with what code."""
+        count = self._count(proxy, backend)
+        count.started += number
+        count.completed += number
+        for key, more in codes.items():
+            code = key.removeprefix("code_")
+            for name in {code, f"{code[0]}xx"}:
+                count.codes[name] = count.codes.get(name, 0) + more
+
+    def begin(self, backend: str, number: int, *, proxy: str = "") -> None:
+        """So many requests were sent on and are under way."""
+        count = self._count(proxy, backend)
+        count.started += number
+        count.active += number
+
+    def restart(self, proxy: str) -> None:
+        """All counters of a proxy begin again at zero."""
+        found = self.proxies[proxy]
+        found.counts = {backend: Count() for backend in found.counts}
+        found.uptime = None if found.uptime is None else 0.0
+
+    def _count(self, proxy: str, backend: str) -> Count:
+        counts = self.proxies[proxy or next(iter(self.proxies))].counts
+        return counts.setdefault(backend, Count())
+
+    # --- the port --------------------------------------------------------------------------------
+
+    async def read(self, questions: Sequence[Question], deadline: float) -> Sequence[Sample | Unseen]:
+        self.reads += 1
+        return [self._answer(question) for question in questions]
+
+    def _answer(self, question: Question) -> Sample | Unseen:
+        silent = tuple((name, proxy.silent) for name, proxy in self.proxies.items() if proxy.silent)
+        if len(silent) == len(self.proxies):
+            return Unseen("; ".join(f"{name} {why}" for name, why in silent))
+        return Sample(
+            tuple(
+                Series(
+                    name,
+                    backend,
+                    count.started,
+                    count.completed,
+                    count.active,
+                    tuple((code, count.codes.get(code, 0)) for code in question.codes),
+                    proxy.uptime,
+                )
+                for name, proxy in self.proxies.items()
+                if not proxy.silent
+                for backend in question.backends
+                if (count := proxy.counts.get(backend))
+            ),
+            silent,
+        )
