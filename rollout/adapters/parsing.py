@@ -42,6 +42,8 @@ _HEAD = struct.Struct(">I")
 _MAX_FRAME = 64 * 1024 * 1024
 _OUT_OF_MEMORY = 77
 _FILES = 64
+_GRACE = 1.0
+_WHO = "the process that reads policies"
 _CODE_ROOT = str(Path(__file__).resolve().parents[2])
 
 
@@ -67,7 +69,7 @@ class ChildParser:
     async def close(self) -> None:
         """End the child; the next ``parse`` starts another."""
         async with self._turn:
-            await self._end()
+            await self._end(_GRACE)
 
     async def _parse(self, file: File) -> Parsed:
         if file.refused:
@@ -84,7 +86,7 @@ class ChildParser:
             what = f"reading it took more than {self._wall:g} s, and was stopped"
             return _refused(file.path, "RP015", what, "simplify it")
         except (EOFError, OSError, ValueError):
-            return _refused(file.path, "RP016", _last_words(await self._end()), "simplify it")
+            return _refused(file.path, "RP016", _last_words(await self._end(_GRACE)), "simplify it")
         finally:
             # Also when we are cancelled: an answer that comes late would be taken for the next file's.
             if not answered:
@@ -103,18 +105,24 @@ class ChildParser:
             )
             async with asyncio.timeout(START):
                 await _ask(self._child, {"guard": encode(self._guard), "wall": self._wall})
-        except (EOFError, OSError, TimeoutError) as error:
-            ended = await self._end()
-            raise Unavailable(
-                f"the process that reads policies does not start: {str(error) or ended}"
-            ) from error
+        except TimeoutError as error:
+            await self._end()
+            raise Unavailable(f"{_WHO} was not ready within {START:g} s") from error
+        except (EOFError, OSError) as error:
+            why = _how(await self._end(_GRACE)) if self._child else str(error)
+            raise Unavailable(f"{_WHO} does not start: {why}") from error
         return self._child
 
-    async def _end(self) -> int | None:
-        """Kill the child, if there is one; how it ended."""
+    async def _end(self, grace: float = 0.0) -> int | None:
+        """End the child, if there is one; it gets ``grace`` seconds to do so by itself. How it ended."""
         child, self._child = self._child, None
         if child is None:
             return None
+        if child.stdin:
+            child.stdin.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                return await child.wait()
         with suppress(ProcessLookupError):
             child.kill()
         return await child.wait()
@@ -127,8 +135,11 @@ def _refused(path: str, code: str, what: str, instead: str) -> Parsed:
 def _last_words(ended: int | None) -> str:
     if ended == _OUT_OF_MEMORY:
         return f"reading it needs more than {MEMORY >> 20} MiB"
-    how = f"signal {-ended}" if ended and ended < 0 else f"exit code {ended}"
-    return f"the process that reads policies ended at it ({how})"
+    return f"{_WHO} ended at it: {_how(ended)}"
+
+
+def _how(ended: int | None) -> str:
+    return f"signal {-ended}" if ended and ended < 0 else f"exit code {ended}"
 
 
 async def _ask(child: asyncio.subprocess.Process, question: dict[str, Any]) -> Any:

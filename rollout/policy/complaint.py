@@ -121,7 +121,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         ),
         "RP023": Code("missing field", "The field has no default and must be written."),
         "RP024": Code(
-            "wrong shape", "A list stands where a mapping belongs, a mapping where a list belongs …"
+            "wrong shape", "A list stands where a mapping belongs, or a value where a list does, or the like."
         ),
         "RP025": Code("nothing written", "The field has no value. Write one, or remove the line."),
         "RP026": Code(

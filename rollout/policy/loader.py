@@ -27,7 +27,7 @@ Mark = tuple[int, int]
 """Line and column, from 1."""
 
 _BOM = b"\xef\xbb\xbf"
-_OURS = re.compile(rb"rol{1,2}out", re.IGNORECASE)
+_OURS = re.compile(rb"rol{1,2}out|routeconfiguration", re.IGNORECASE)
 # Control characters beside tab and line ends; marks that reorder or hide text; YAML 1.1's extra line ends.
 _INVISIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z")
@@ -39,6 +39,19 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
 }
 _MAX_DIGITS = 18
+_UNCLOSED = {
+    "found unexpected end of stream": "close the quote",
+    "did not find expected ',' or ']'": "close the bracket",
+    "did not find expected ',' or '}'": "close the brace",
+}
+_HINTS = _UNCLOSED | {
+    "mapping values are not allowed": "mend the indent, or quote a value that holds `: `",
+    "did not find expected key": "mend the indent of this line or the one above",
+    "did not find expected '-' indicator": "mend the indent of this line or the one above",
+    "found character that cannot start any token": "put the value in quotes",
+    "did not find expected node content": "close the bracket, or write a value",
+}
+"""libyaml's words for the common mistakes, and what to do."""
 
 
 class Place(NamedTuple):
@@ -176,17 +189,18 @@ def _grammar(error: yaml.MarkedYAMLError, text: str) -> tuple[Mark, Fault]:
         column = here.index("\t")
         return (line + 1, column + 1), Fault("RP005", "a tab stands where YAML wants spaces", "write spaces")
     problem = (error.problem or "cannot be read").replace("\t", " ")
-    instead = {
-        "mapping values are not allowed in this context": "mend the indent, or quote a value that holds `: `",
-        "did not find expected key": "check the indentation of this line and the one above",
-        "did not find expected '-' indicator": "check the indentation of this line and the one above",
-        "found character that cannot start any token": "put the value in quotes",
-        "found unexpected end of stream": "close the quote",
-        "did not find expected node content": "close the bracket, or write a value",
-        "did not find expected ',' or ']'": "close the bracket",
-        "did not find expected ',' or '}'": "close the brace",
-    }.get(problem, "")
+    if "{{" in here:
+        return (line + 1, here.index("{{") + 1), Fault("RP001", "a template, not YAML", "commit it rendered")
+    begun = error.context_mark
+    if begun and (begun.line, begun.column) != (line, column) and problem in _UNCLOSED:
+        problem += f", begun at {begun.line + 1}:{begun.column + 1}"
+    instead = next((hint for start, hint in _HINTS.items() if problem.startswith(start)), "")
     return (line + 1, column + 1), Fault("RP001", f"not valid YAML: {problem}", instead)
+
+
+def _tag(tag: str) -> str:
+    core = "tag:yaml.org,2002:"
+    return f"!!{cut(tag.removeprefix(core))}" if tag.startswith(core) else cut(tag)
 
 
 def _mark(event: Any) -> Mark:
@@ -223,13 +237,13 @@ class _Composer:
         if event.anchor is not None:
             self._complain(path, mark, Fault("RP008", f"&{cut(event.anchor)} is an anchor", "remove it"))
         if event.tag is not None:
-            self._complain(path, mark, Fault("RP009", f"{cut(event.tag)} is a tag", "remove it"))
+            self._complain(path, mark, Fault("RP009", f"{_tag(event.tag)} is a tag", "remove it"))
         if isinstance(event, yaml.ScalarEvent):
             self._document.places[path] = Place(key, mark, cut(event.value))
             return self._scalar(event, path, mark)
         self._document.places[path] = Place(key, mark, "")
         if len(path) >= MAX_DEPTH:
-            raise _Broken(mark, Fault("RP006", f"nested more than {MAX_DEPTH} deep", "a policy needs six"))
+            raise _Broken(mark, Fault("RP006", f"nested more than {MAX_DEPTH} deep", "write it flatter"))
         if isinstance(event, yaml.SequenceStartEvent):
             return self._list(path)
         return self._mapping(path)
@@ -271,7 +285,7 @@ class _Composer:
         value = self._node(event, (*path, "?"), mark)
         plain = isinstance(event, yaml.ScalarEvent) and not event.style
         if plain and value == "<<":
-            self._complain((*path, "?"), mark, Fault("RP010", "`<<` is a merge key", "write the fields out"))
+            self._complain((*path, "<<"), mark, Fault("RP010", "`<<` is a merge key", "write the fields out"))
             return None
         if isinstance(value, str):
             return value
@@ -298,7 +312,7 @@ def resolve(text: str) -> str | int | float | bool | None:
         return text
     if _INTEGER.match(text):
         if len(text) > _MAX_DIGITS:
-            raise Fault("RP013", f"{cut(text)} has {len(text)} digits", f"at most {_MAX_DIGITS}")
+            raise Fault("RP013", f"{cut(text)} has {len(text)} digits", f"write at most {_MAX_DIGITS}")
         return int(text)
     if _FLOAT.match(text):
         number = float(text) if len(text) <= MAX_SHOWN else float("inf")

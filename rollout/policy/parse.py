@@ -80,7 +80,7 @@ def _policy(document: Document, origin: Origin, guard: Limits | None, found: lis
         instead = "write each policy as a document of its own, with a line --- between them"
         found.append(Found(document.mark, Fault("RP017", "a policy stands inside a list", instead)))
         return None
-    if not _ours(document.plain):
+    if not _ours(document.plain) and ("<<",) not in document.spoiled:
         return None
     faults = list(document.found)
     policy = None
@@ -163,11 +163,11 @@ def _of_shape(document: Document, error: ValidationError) -> Iterator[Found]:
 
 def _fault(path: Path, error: ErrorDetails) -> Fault:
     name = next((key for key in reversed(path) if isinstance(key, str)), "the document")
-    said = error.get("ctx", {}).get("error")
-    if isinstance(said, Fault):
-        return Fault(said.code, f"{name}: {said.what}", said.instead)
     field = schema.FIELDS.get(_without_indices(path))
     instead = f"write for example {schema.example(name, field)}" if field else ""
+    said = error.get("ctx", {}).get("error")
+    if isinstance(said, Fault):
+        return Fault(said.code, f"{name}: {said.what}", instead if said.code == "RP025" else said.instead)
     if error["type"] == "missing":
         return Fault("RP023", f"`{name}` is missing", instead)
     if path and isinstance(path[-1], int):

@@ -76,7 +76,10 @@ def _lists(plain: object) -> Iterator[Finding]:
     for path in [*must, *may]:
         entries = _entries(plain, *path)
         if len(entries) > MAX_LIST:
-            yield path, Fault("RP052", f"`{path[-1]}` has {len(entries)} entries", f"at most {MAX_LIST}")
+            yield (
+                path,
+                Fault("RP052", f"`{path[-1]}` has {len(entries)} entries", f"write at most {MAX_LIST}"),
+            )
         elif path != ("spec", "steps"):
             yield from (((*path, index), fault) for index, fault in _twice(entries))
     for path in codes:
@@ -86,7 +89,8 @@ def _lists(plain: object) -> Iterator[Finding]:
 def _twice(entries: list[object]) -> Iterator[tuple[int, Fault]]:
     for index, entry in enumerate(entries):
         if entry in entries[:index]:
-            yield index, Fault("RP049", f"{show(entry)} stands in the list twice", "remove one")
+            what = "the same entry" if isinstance(entry, list | dict) else show(entry)
+            yield index, Fault("RP049", f"{what} stands in the list twice", "remove one")
 
 
 def _covered(plain: object, path: Path) -> Iterator[Finding]:
@@ -113,7 +117,7 @@ def _rising(plain: object) -> Iterator[Finding]:
     if weight != FULL:
         what = f"the last step's weight is {weight / 100:g}"
         yield ("spec", "steps", last, "weight"), Fault("RP042", what, "end with weight: 100")
-    elif last:
+    elif len(weights) > 1:
         yield from _holdback(plain, weights)
 
 

@@ -77,7 +77,7 @@ def text(value: object) -> str:
     """
     if isinstance(value, str):
         if not value.strip():
-            raise Fault("RP025", "is empty", "write a value, or remove the line")
+            raise Fault("RP025", "is empty")
         return value
     _something(value)
     if isinstance(value, list | dict):
@@ -88,7 +88,7 @@ def text(value: object) -> str:
 
 def _something(value: object) -> None:
     if value is None:
-        raise Fault("RP025", "has no value", "write one, or remove the line")
+        raise Fault("RP025", "has no value")
 
 
 def flag(value: object) -> bool:

@@ -1,0 +1,29 @@
+"""A parser without a child process."""
+
+from collections.abc import Sequence
+
+from rollout.policy.complaint import Complaint, Parsed
+from rollout.policy.limits import Limits
+from rollout.policy.parse import parse
+from rollout.ports import File
+
+
+class FakeParser:
+    """``ports.Parser``: the true parser, here and now."""
+
+    def __init__(self, guard: Limits | None = None) -> None:
+        self._guard = guard
+
+    async def parse(self, files: Sequence[File]) -> Sequence[Parsed]:
+        return [self._parse(file) for file in files]
+
+    async def close(self) -> None:
+        pass
+
+    def _parse(self, file: File) -> Parsed:
+        if file.refused:
+            what = f"not read: {file.refused}"
+            return Parsed(
+                file.path, complaints=(Complaint(file.path, 1, 1, "RP014", what, "commit the text itself"),)
+            )
+        return parse(file.path, file.text, file.origin, self._guard)
