@@ -14,6 +14,7 @@ from rollout.core.model import (
     Policy,
     Ramping,
     RollingBack,
+    Stage,
     State,
     Steady,
     Unadopted,

@@ -87,8 +87,8 @@ class Rollout:
     def pace(self, now: float, interval: float, *, wrote: bool, ripe_in: float | None = None) -> None:
         """Set when to look next: on a grid of ``interval`` from the last write, sooner while it settles.
 
-        A step that has baked is not made to wait for the grid. The first look that counts comes one whole interval after the write, so that a probe aimed at ten
-        requests an interval has had ten.
+        The first look that counts comes one whole interval after the write, so that a probe aimed at ten
+        requests an interval has had ten. A step that has baked is not made to wait for the grid.
         """
         if wrote:
             self.anchor, self.interval, self.patience = now, interval, CONFIRM
