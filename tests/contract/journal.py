@@ -66,11 +66,15 @@ POLICY = Policy(
     alerts=("ops",),
     origin=ORIGIN,
 )
-PAST = Past(Revision("jazz-v1"), (Revision("jazz-v0", "x"),), (Promoted(Revision("jazz-v1"), LATER),), 7)
+PAST = Past(
+    stable=Revision("jazz-v1"),
+    route=POLICY.route,
+    rejected=(Revision("jazz-v0", "x"),),
+    promoted=(Promoted(Revision("jazz-v1"), LATER),),
+    attempt=7,
+)
 EVIDENCE = (
-    ComparisonEvidence(
-        Bet(0.1, (0.1 + 0.2, 1e-12)), Bet(1.0, (), fresh=False), Tally(1, 2, 3, 4, 0.5)
-    ),
+    ComparisonEvidence(Bet(0.1, (0.1 + 0.2, 1e-12)), Bet(1.0, (), fresh=False), Tally(1, 2, 3, 4, 0.5)),
     LimitEvidence(Bet(0.5, (0.25, 0.25)), Tally(10, 1, 90, 0, 1.5)),
 )
 RAMPING = Ramping(
@@ -194,6 +198,16 @@ class JournalContract:
         assert found.sources == {"apps": stuck, "infra": first}
         assert found.policies == {"prod/jazz": looser, "infra/gate": replace(POLICY, name="infra/gate")}
         assert found.policies["prod/jazz"].origin == ORIGIN
+
+    async def test_an_alert_about_a_source_is_owed_with_its_state(self, bench: Bench):
+        """I6: what people must hear of a repository is owed in the breath that remembers it, and once."""
+        journal, _ = await bench.restart()
+        rewritten = alert("apps/rewritten", "", Reason.REWRITTEN)
+        for _ in range(2):
+            await journal.accept("apps", SourceState("c1", rewritten=True), None, (("ops", rewritten),))
+        journal, found = await bench.restart()
+        assert found.sources["apps"].rewritten
+        assert [one.alert for one in await journal.owed(START, 10)] == [rewritten]
 
     async def test_a_policy_moves_to_another_source(self, bench: Bench):
         """A policy that another source takes over is not lost when the first one gives it up."""

@@ -7,11 +7,31 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rollout.adapters.journals import rows
-from rollout.ports import Dispatch
+from rollout.ports import Alert, Dispatch
 
 IN_ORDER_TRIES = 5
 """News about one rollout stays in order at a sink: nothing overtakes what waits for its next try, until that
 has failed so often that it may be the message itself which is not wanted."""
+
+
+Owed = tuple[tuple[str, str, str, bool, str], ...]
+"""Alerts as they are kept: sink, rollout, key, whether they may be dropped, text."""
+
+
+def written(alerts: Sequence[tuple[str, Alert]]) -> Owed:
+    """Put (sink, alert) pairs into text."""
+    return tuple(
+        (sink, alert.rollout, alert.key, rows.droppable(alert), rows.text(alert)) for sink, alert in alerts
+    )
+
+
+def owe(connection: sqlite3.Connection, alerts: Owed, at: datetime) -> None:
+    """They are due from now on. A key is one message: the second telling of a transition is not owed."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO outbox (sink, rollout, key, droppable, alert, next_try) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        [(*alert, rows.instant(at)) for alert in alerts],
+    )
 
 
 def owed(connection: sqlite3.Connection, now: datetime, limit: int) -> Sequence[Dispatch]:

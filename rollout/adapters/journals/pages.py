@@ -6,16 +6,17 @@ What is written is put into text beforehand, by the caller, so that nothing here
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from rollout.adapters.journals import chain
-from rollout.adapters.journals.rows import droppable, instant, seal, text, weight_after
+from rollout.adapters.journals import chain, outbox
+from rollout.adapters.journals.outbox import Owed
+from rollout.adapters.journals.rows import instant, seal, text, weight_after
 from rollout.core.model import NOTHING, Held, Order, Ramping, RollingBack, State, Steady, Weight
 from rollout.policy.codec import encode
-from rollout.ports import Alert, Freeze, Record
+from rollout.ports import Freeze, Record
 
 HISTORY = 1_000
 """Entries kept for each rollout."""
@@ -51,26 +52,7 @@ class Page:
             text(record.decision),
             text(record.origin),
             text(record.decision.counted),
-            written(record.alerts),
-        )
-
-
-Owed = tuple[tuple[str, str, str, bool, str], ...]
-"""Alerts as the outbox keeps them: sink, rollout, key, droppable, text."""
-
-
-def written(alerts: Sequence[tuple[str, Alert]]) -> Owed:
-    """Put (sink, alert) pairs into text."""
-    return tuple((sink, alert.rollout, alert.key, droppable(alert), text(alert)) for sink, alert in alerts)
-
-
-def _owe(connection: sqlite3.Connection, alerts: Owed, at: str) -> None:
-    for alert in alerts:
-        # The key is the same however often a transition is decided: the second telling is not owed.
-        connection.execute(
-            "INSERT OR IGNORE INTO outbox (sink, rollout, key, droppable, alert, next_try) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
-            (*alert, at),
+            outbox.written(record.alerts),
         )
 
 
@@ -105,7 +87,7 @@ def write(connection: sqlite3.Connection, page: Page, epoch: int) -> None:
             "UPDATE orders SET done = ?, refused = ? WHERE id = ? AND done IS NULL",
             (at, text(refused), order),
         )
-    _owe(connection, page.alerts, at)
+    outbox.owe(connection, page.alerts, record.at)
 
 
 def _attempt(state: State) -> int:
@@ -143,11 +125,12 @@ def accept(
     source: str,
     state: str,
     policies: Mapping[str, str] | None,
-    alerts: tuple[Owed, datetime],
+    alerts: Owed,
+    at: datetime,
 ) -> None:
     """How far a source is, what is owed about it, and its policies if they are new; only rows that differ."""
     connection.execute("INSERT OR REPLACE INTO sources (name, state) VALUES (?, ?)", (source, state))
-    _owe(connection, alerts[0], instant(alerts[1]))
+    outbox.owe(connection, alerts, at)
     if policies is None:
         return
     known = dict(connection.execute("SELECT name, policy FROM policies WHERE source = ?", (source,)))

@@ -10,7 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -67,8 +67,7 @@ class SqliteJournal:
                 raise explain(path, error) from error
             _set_aside(path, clock.now())
             connection, remembered = _begin(path, clock)
-        owner = _Owner(path, remembered.epoch)
-        return cls(Writer(path, connection, owner.connect), clock, remembered.epoch), remembered
+        return cls(Writer(path, connection), clock, remembered.epoch), remembered
 
     async def record(self, record: Record) -> None:
         page = pages.Page.of(record)
@@ -81,9 +80,11 @@ class SqliteJournal:
         policies: Mapping[str, Policy] | None,
         alerts: Sequence[tuple[str, Alert]] = (),
     ) -> None:
-        reached, owed = rows.text(state), (pages.written(alerts), self._clock.now())
+        reached, owed, now = rows.text(state), outbox.written(alerts), self._clock.now()
         written = None if policies is None else {name: rows.text(policy) for name, policy in policies.items()}
-        await self._writer.write(lambda connection: pages.accept(connection, source, reached, written, owed))
+        await self._writer.write(
+            lambda connection: pages.accept(connection, source, reached, written, owed, now)
+        )
 
     async def order(self, name: str, order: Order) -> Order:
         number = await self._writer.write(lambda connection: pages.order(connection, name, order))
@@ -119,22 +120,6 @@ class SqliteJournal:
     async def close(self) -> None:
         """Finish what is under way and let go of the file."""
         await self._writer.close()
-
-
-@dataclass(slots=True)
-class _Owner:
-    """Opens the file again after a failure, if it is still the one that this process began its epoch in."""
-
-    path: Path
-    epoch: int
-
-    def connect(self) -> sqlite3.Connection:
-        connection = schema.connect(self.path)
-        row = connection.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
-        if row is None or int(row[0]) != self.epoch:
-            connection.close()
-            raise Unavailable(f"the journal {self.path} was replaced while the daemon ran: restart it")
-        return connection
 
 
 def _begin(path: Path, clock: Clock) -> tuple[sqlite3.Connection, Remembered]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rollout.adapters.journals import schema
 from rollout.ports import Unavailable
 
 T = TypeVar("T")
@@ -51,18 +52,15 @@ class _Job:
 
 
 class Writer:
-    """Runs pieces of work on the one connection that ``connect`` makes, writes in groups.
+    """Runs pieces of work on the one connection, writes in groups.
 
     After a failure the connection is made anew with the next piece of work, so a disk that comes back is
     used again without anybody's help. A piece of work that is a bug raises to its own caller alone.
     """
 
-    def __init__(
-        self, path: Path, connection: sqlite3.Connection, connect: Callable[[], sqlite3.Connection]
-    ) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = connection
-        self._connect = connect
         self._jobs: deque[_Job] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._open = True
@@ -163,7 +161,7 @@ class Writer:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = schema.connect(self._path)
         return self._connection
 
     def _drop(self) -> None:
