@@ -163,6 +163,14 @@ class PolicySourceContract:
         later = {file.path: file.origin.commit for file in (await world.source.read(one)).files}
         assert later == {"prod/a.yaml": three, "prod/b.yaml": two}
 
+    async def test_a_file_that_goes_back_names_the_commit_that_took_it_back(self, world: World):
+        one = world.commit({"prod/a.yaml": "1"})
+        await world.source.read(None)
+        world.commit({"prod/a.yaml": "2"})
+        back = world.commit({"prod/a.yaml": "1"})
+        (file,) = (await world.source.read(one)).files
+        assert (file.text, file.origin.commit) == (b"1", back)
+
     async def test_the_tree_names_its_commit(self, world: World):
         head = world.commit({"prod/a.yaml": "1"}, "why it was made")
         tree = await world.source.read(None)

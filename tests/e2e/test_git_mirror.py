@@ -15,7 +15,7 @@ import pytest
 
 from rollout.adapters.clock import SystemClock
 from rollout.adapters.git import GitSource
-from rollout.ports import Unavailable
+from rollout.ports import Lost, Unavailable
 from rollout.settings import SourceSettings
 from tests.repository import Repository
 
@@ -146,13 +146,13 @@ async def test_g5_locks_of_a_killed_git_are_swept_away(repository: Repository):
 async def test_g5_a_half_made_mirror_is_never_used(repository: Repository):
     """Neither beside a good one nor where the good one was already moved away."""
     first = await source(repository).read(None)
-    half = home(repository) / "new.git"
+    half = home(repository) / "new.abc"
     shutil.copytree(mirror(repository), half)
     each_object(half, b"")
     assert (await source(repository).read(first.commit)).relation == "same"
     assert not half.exists()
-    mirror(repository).rename(home(repository) / "old.git")
-    shutil.copytree(home(repository) / "old.git", half)
+    mirror(repository).rename(home(repository) / "old.abc")
+    shutil.copytree(home(repository) / "old.abc", half)
     each_object(half, b"")
     assert len((await source(repository).read(None)).files) == 200
     assert sorted(path.name for path in home(repository).iterdir()) == ["gitconfig", "mirror.git"]
@@ -181,6 +181,25 @@ async def test_g5_a_lost_mirror_knows_the_accepted_commit_again(repository: Repo
     for accepted, relation in ((base, "newer"), (head, "same"), ("2" * 40, "rewritten")):
         assert (await source(repository).read(accepted)).relation == relation
         shutil.rmtree(home(repository))
+
+
+async def test_g3_who_changed_what_is_told_from_the_history_that_counts(repository: Repository):
+    """After a rewrite, no file is put down to a commit that is gone."""
+    reading = source(repository)
+    accepted = (await reading.read(None)).commit
+    head = repository.commit({f"prod/{n}.yaml": f"n: {n}\n" for n in range(200)}, parents=[])
+    tree = await reading.read(accepted)
+    assert tree.relation == "rewritten"
+    assert {file.origin.commit for file in tree.files} == {head}
+
+
+async def test_g4_one_missing_branch_among_many_is_lost(repository: Repository):
+    head = repository.head()
+    repository.drop_branch()
+    lines = "".join(f"{head} refs/heads/b{n:05}\n" for n in range(5_000))
+    (repository.path / "packed-refs").write_text(lines)
+    with pytest.raises(Lost, match="has no branch main"):
+        await source(repository).read(None)
 
 
 async def test_loose_objects_do_not_pile_up(repository: Repository):

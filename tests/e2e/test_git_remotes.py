@@ -6,6 +6,8 @@ import asyncio
 import base64
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
@@ -343,6 +345,28 @@ async def test_g1_a_hung_ssh_is_killed(tmp_path: Path, ssh: Callable[[str], obje
     await refusal(source(tmp_path, "git@git.example.com:policies.git", timeout=0.5))
     assert monotonic() - began < 2
     assert await nothing_runs("sleep 61.5")
+
+
+def test_g1_without_git_from_the_start_it_says_how_to_get_it(repository: Repository, tmp_path: Path):
+    """GitPython will not even be imported then."""
+    program = (
+        "import asyncio, pathlib, sys\n"
+        "from rollout.adapters.clock import SystemClock\n"
+        "from rollout.adapters.git import GitSource\n"
+        "from rollout.settings import SourceSettings\n"
+        "source = GitSource(SourceSettings('p', sys.argv[1]), pathlib.Path(sys.argv[2]), SystemClock())\n"
+        "asyncio.run(source.read(None))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, repository.url, str(tmp_path / "cache")],
+        env={"PATH": str(tmp_path / "empty")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.splitlines()[-1].startswith(
+        "rollout.ports.Unavailable: source p: git is not on the PATH"
+    )
 
 
 async def test_g1_without_git_it_says_how_to_get_it(

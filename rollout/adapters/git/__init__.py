@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -43,8 +42,7 @@ class GitSource:
             given_up.set()
             if not reading.done():  # cancelled: git is killed within the blink of an eye
                 await asyncio.wait([reading])
-                with contextlib.suppress(asyncio.CancelledError):
-                    reading.exception()
+                reading.exception()
 
     def _read(self, accepted: str | None, given_up: threading.Event) -> Tree:
         """All of it, in the source's thread."""

@@ -26,6 +26,7 @@ from rollout.ports import Clock
 
 MOST_MEMORY = 1 << 30
 MOST_FILE = 2 << 30
+_LIMITS = {resource.RLIMIT_DATA: MOST_MEMORY, resource.RLIMIT_FSIZE: MOST_FILE, resource.RLIMIT_CORE: 0}
 _MOST_SAID = 65_536
 _CHUNK = 65_536
 _GLANCE = 0.05
@@ -183,9 +184,10 @@ class _Beginning:
 def _limit(pid: int) -> None:
     """Bound what a hostile repository can make git take: memory of its own and the size of a file."""
     with contextlib.suppress(ProcessLookupError):
-        resource.prlimit(pid, resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (MOST_FILE, MOST_FILE))
-        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        for what, most in _LIMITS.items():
+            _, hard = resource.prlimit(pid, what)
+            least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.prlimit(pid, what, (least, least))
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:

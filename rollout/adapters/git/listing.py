@@ -7,9 +7,11 @@ filter or hook of the repository has nothing to act on.
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from rollout.adapters.git.commands import Collected, Commands, Enough, Overrun, TooMuch
 from rollout.adapters.git.remote import readable
@@ -22,7 +24,7 @@ MOST_FILE = 64 << 10
 _MOST_LISTED = 128 << 20
 _MOST_HISTORY = 20_000
 _HISTORY_SECONDS = 2.0
-_FEW = 50
+_LONGEST_NAME = 4_096
 _LFS = b"version https://git-lfs.github.com/spec/"
 _REGULAR = {b"100644", b"100755"}
 _LINK = b"120000"
@@ -44,7 +46,7 @@ class Entry:
     @property
     def path(self) -> str:
         """The name as people may see it."""
-        return readable(self.name.decode(errors="backslashreplace"), 4096)
+        return readable(self.name.decode(errors="backslashreplace"), _LONGEST_NAME)
 
     @property
     def refused(self) -> str:
@@ -53,7 +55,7 @@ class Entry:
             kind = "a symbolic link" if self.mode == _LINK else "a submodule, or of an odd mode"
             return f"is {kind}: only regular files are read; put the policy itself here"
         if not _plain(self.name):
-            return "its name is not printable UTF-8: rename it"
+            return f"its name is not printable UTF-8 of at most {_LONGEST_NAME} bytes: rename it"
         if self.size > MOST_FILE:
             return f"{self.size} bytes; a policy file has at most {MOST_FILE}: split it"
         return ""
@@ -66,18 +68,22 @@ class Head:
     commit: str
     author: str
     subject: str
+    at: datetime
 
 
 @dataclass(slots=True)
 class Listing:
-    """Reads trees of one source. ``known`` remembers who changed what, so that only news is looked up."""
+    """Reads trees of one source. ``known``: who changed what last, as of the commit ``known_at``."""
 
     source: str
     folder: str
-    known: dict[tuple[bytes, str], Origin] = field(default_factory=dict)
+    known_at: str = ""
+    known: Mapping[bytes, Origin] = field(default_factory=dict)
 
-    def read(self, git: Commands, head: Head) -> tuple[File, ...] | None:
+    def read(self, git: Commands, head: Head, ancestor: str | None) -> tuple[File, ...] | None:
         """The policy files below the folder; ``None`` when there is nothing at all below it.
+
+        ``ancestor`` is a commit that the head is known to descend from: what was known then still holds.
 
         Raises:
             Unavailable: too many files or too much text: the whole commit is refused.
@@ -90,8 +96,8 @@ class Listing:
         wanted = [entry for entry in entries if not entry.refused]
         self._check(head, entries, wanted)
         texts = _texts(git, wanted)
-        origins = self._origins(git, head, entries)
-        files = [self._file(entry, texts, origins[entry.name]) for entry in entries]
+        self._learn(git, head, entries, ancestor)
+        files = [self._file(entry, texts) for entry in entries]
         return tuple(sorted(files, key=lambda file: file.path))
 
     def _entries(self, git: Commands, head: Head) -> list[Entry]:
@@ -117,35 +123,36 @@ class Listing:
                     "read: name a path with the policies alone, or split it into several sources"
                 )
 
-    def _file(self, entry: Entry, texts: Mapping[str, bytes], origin: Origin) -> File:
+    def _file(self, entry: Entry, texts: Mapping[str, bytes]) -> File:
+        origin = self.known[entry.name]
         if entry.refused:
             return File(entry.path, origin=origin, refused=entry.refused)
         text = texts[entry.oid]
         if text.startswith(_LFS):
-            return File(
-                entry.path, origin=origin, refused="is a Git LFS pointer: put the text itself into git"
-            )
+            why = "is a Git LFS pointer: put the text itself into git"
+            return File(entry.path, origin=origin, refused=why)
         return File(entry.path, text, origin)
 
-    def _origins(self, git: Commands, head: Head, entries: Sequence[Entry]) -> Mapping[bytes, Origin]:
-        """The commit that last changed each file; the head where history is too long to tell."""
-        news = [entry.name for entry in entries if (entry.name, entry.oid) not in self.known]
-        changes = _Changes(set(news))
-        if news:
-            paths = news if len(news) <= _FEW else [self.folder.encode()] if self.folder else []
-            with contextlib.suppress(Overrun):
-                git.log(
-                    "-z", "--no-merges", "--no-renames", "--name-only", "--format=//%H%x00%an <%ae>%x00%s",
-                    f"--max-count={_MOST_HISTORY}", head.commit, "--", *map(_argument, paths),
-                    output_stream=changes, kill_after_timeout=_HISTORY_SECONDS,
-                )  # fmt: skip
+    def _learn(self, git: Commands, head: Head, entries: Sequence[Entry], ancestor: str | None) -> None:
+        """Find the commit that last changed each file; it is the head where history is too long to tell."""
+        before = self.known if self.known_at in {head.commit, ancestor} else {}
+        changes = _Changes({entry.name for entry in entries})
+        span = f"{self.known_at}..{head.commit}" if before else head.commit
+        below = [os.fsdecode(self.folder.encode())] if self.folder else []
+        with contextlib.suppress(Overrun):
+            git.log(
+                "-z", "--no-merges", "--no-renames", "--name-only", "--format=//%H%x00%an <%ae>%x00%s",
+                f"--max-count={_MOST_HISTORY}", span, "--", *below,
+                output_stream=changes, kill_after_timeout=_HISTORY_SECONDS,
+            )  # fmt: skip
+        self.known_at = head.commit
+        self.known = {entry.name: self._origin(entry, head, changes, before) for entry in entries}
+
+    def _origin(self, entry: Entry, head: Head, changes: _Changes, before: Mapping[bytes, Origin]) -> Origin:
+        if entry.name in before and entry.name not in changes.found:
+            return before[entry.name]
         fallback = (head.commit, head.author, head.subject)
-        self.known = {
-            (entry.name, entry.oid): self.known.get((entry.name, entry.oid))
-            or Origin(self.source, entry.path, *changes.found.get(entry.name, fallback))
-            for entry in entries
-        }
-        return {name: origin for (name, _), origin in self.known.items()}
+        return Origin(self.source, entry.path, *changes.found.get(entry.name, fallback))
 
 
 class _Changes:
@@ -180,13 +187,9 @@ class _Changes:
             raise Enough
 
 
-def _argument(name: bytes) -> str:
-    return name.decode(errors="surrogateescape")
-
-
 def _plain(name: bytes) -> bool:
     try:
-        return name.decode().isprintable()
+        return len(name) <= _LONGEST_NAME and name.decode().isprintable()
     except UnicodeDecodeError:
         return False
 

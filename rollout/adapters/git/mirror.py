@@ -7,9 +7,9 @@ never used. The commit accepted last is kept by a reference of its own.
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,13 +23,16 @@ from rollout.ports import Lost, Tree, Unavailable
 _HEAD = "refs/rollout/head"
 _ACCEPTED = "refs/rollout/accepted"
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_NEWEST = (2, 34)
+_OLDEST = (2, 34)
 _NO = 1
+_LATEST = 9 * 10**9
+"""A commit of the year 2255 or later is a broken clock's or a joke."""
 _SHALLOW = b"because shallow roots are not allowed to be updated"
 _NO_SUCH_REF = 2
 _LEFT_BY_THE_KILLED = (
-    "*.lock", "refs/**/*.lock", "objects/info/**/*.lock", "gc.pid",
-    "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/*/tmp_obj_*", "objects/incoming-*",
+    "new.*", "old.*", "mirror.git/*.lock", "mirror.git/refs/**/*.lock", "mirror.git/objects/info/**/*.lock",
+    "mirror.git/gc.pid", "mirror.git/objects/pack/tmp_*", "mirror.git/objects/pack/.tmp-*",
+    "mirror.git/objects/*/tmp_obj_*",
 )  # fmt: skip
 _GITCONFIG = """\
 # Written by rollout: the repositories named in its settings may belong to somebody else.
@@ -64,17 +67,16 @@ class Mirror:
         self._prepared = False  # a kill from here on leaves something to sweep
         try:
             tree = visit.read(accepted)
-            self._tidy(visit, tree)
+            self._prepared = self._tidy(visit, tree)
         except (Failed, Damaged, TooMuch) as problem:
             raise Unavailable(self._remote.explain(str(problem), secret)) from None
-        self._prepared = True
         return tree
 
-    def _tidy(self, visit: _Visit, tree: Tree) -> None:
-        """Let git pack what has piled up, when nobody is in a hurry for this commit."""
-        if tree.relation == "same" and self._grown:
-            visit.pack()
+    def _tidy(self, visit: _Visit, tree: Tree) -> bool:
+        """Let git pack what has piled up, when nobody is in a hurry; whether that left all in order."""
+        due = tree.relation == "same" and self._grown
         self._grown = tree.relation != "same"
+        return visit.packed() if due else True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +100,18 @@ class _Visit:
         """Make the folder, and sweep away what a killed process left in it."""
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.home / "gitconfig").write_text(_GITCONFIG)
-        for name in ("new.git", "old.git"):
-            shutil.rmtree(self.home / name, ignore_errors=True)
         for pattern in _LEFT_BY_THE_KILLED:
-            for left in self._place.glob(pattern):
-                left.unlink(missing_ok=True) if not left.is_dir() else shutil.rmtree(left, ignore_errors=True)
+            for left in self.home.glob(pattern):
+                _remove(left)
         self._check_version()
 
     def _check_version(self) -> None:
         said = self._git(self._place).version().decode()
         found = re.search(r"(\d+)\.(\d+)", said)
-        if not found or (int(found[1]), int(found[2])) < _NEWEST:
+        if not found or (int(found[1]), int(found[2])) < _OLDEST:
             raise Unavailable(
-                f"{said.strip()} is too old to be told what not to do: install git {_NEWEST[0]}.{_NEWEST[1]}"
+                f"source {self.remote.settings.name}: {said.strip()} is too old to be told what not to do: "
+                f"install git {_OLDEST[0]}.{_OLDEST[1]} or newer"
             )
 
     def read(self, accepted: str | None) -> Tree:
@@ -163,18 +164,16 @@ class _Visit:
                 raise
         else:
             return
-        empty = not git.ls_remote("--quiet", "--", self.remote.url, "refs/heads/*")
-        what = (
-            "has no branch at all: was it emptied, or is this no git server?"
-            if empty
-            else f"has no branch {self.remote.settings.branch}"
-        )
+        others = _AnyWord()
+        git.ls_remote("--quiet", "--", self.remote.url, "refs/heads/*", output_stream=others)
+        what = f"has no branch {self.remote.settings.branch}"
+        if not others.heard:
+            what = "has no branch at all: was it emptied, or is this no git server?"
         raise Lost(f"{self.remote.shown} {what}; nothing is taken as deleted. Restore it, or name another")
 
     def _clone(self) -> None:
         """Make another mirror beside the old one, and put it in its place."""
-        new, old = self.home / "new.git", self.home / "old.git"
-        shutil.rmtree(new, ignore_errors=True)
+        new, old = (Path(tempfile.mkdtemp(prefix=f"{age}.", dir=self.home)) for age in ("new", "old"))
         self._git(new).init("--quiet", "--bare", "--template=")
         try:
             self._fetch(new)
@@ -182,31 +181,31 @@ class _Visit:
             self._ask()
             raise
         if self._place.exists():
-            self._place.rename(old)
+            self._place.rename(old / self._place.name)
         new.rename(self._place)
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
 
     def _tree(self, accepted: str | None) -> Tree:
         git = self._git(self._place)
-        head, at = self._head(git)
+        head = self._head(git)
         relation = self._relation(git, head.commit, accepted)
-        files = () if relation in {"same", "older"} else self.listing.read(git, head)
+        if relation in {"same", "older"}:
+            return Tree(head.commit, head.author, head.subject, head.at, relation)
+        files = self.listing.read(git, head, accepted if relation == "newer" else None)
         if files is None:
             where = f"nothing below {self.remote.folder}/" if self.remote.folder else "no file at all"
             raise Lost(
                 f"{self.remote.shown} has {where} at commit {head.commit[:10]}; nothing is taken as deleted. "
                 "Restore it, or name another path"
             )
-        return Tree(head.commit, head.author, head.subject, at, relation, files)
+        return Tree(head.commit, head.author, head.subject, head.at, relation, files)
 
-    def _head(self, git: Commands) -> tuple[Head, datetime]:
+    def _head(self, git: Commands) -> Head:
         said = git.log("-1", "--format=%H%x00%ct%x00%an <%ae>%x00%s", _HEAD, "--").decode(errors="replace")
         match said.rstrip("\n").split("\0"):
-            case [commit, at, author, subject] if at.isdigit():
-                # Year 2255 and later are a broken clock or a joke.
-                return Head(commit, readable(author), readable(subject)), datetime.fromtimestamp(
-                    min(int(at), 9 * 10**9), UTC
-                )
+            case [commit, seconds, author, subject] if seconds.isdigit():
+                at = datetime.fromtimestamp(min(int(seconds), _LATEST), UTC)
+                return Head(commit, readable(author), readable(subject), at)
             case _:
                 raise Damaged(f"git log said {said!r}")
 
@@ -232,10 +231,21 @@ class _Visit:
         git.update_ref(_ACCEPTED, accepted)
         return True
 
-    def pack(self) -> None:
-        """Let git pack what has piled up, if it is much; a cache can do without."""
-        with contextlib.suppress(Failed, Overrun):
+    def packed(self) -> bool:
+        """Let git pack what has piled up, if it is much; whether it came to its end. We can do without."""
+        try:
             self._git(self._place).gc("--auto", "--quiet")
+        except (Failed, Overrun):
+            return False
+        return True
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, as far as it can be: a git that outlived us may still write there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 class _AnyWord:

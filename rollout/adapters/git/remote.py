@@ -14,7 +14,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from rollout.ports import Refused, Unavailable
 from rollout.settings import Secret, SourceSettings, Unread
@@ -26,17 +26,19 @@ _KEPT = frozenset({
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*|[0-9a-fA-F:.]+")
-_SCP = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>[^@/:]+):(?P<path>[^:-].*)")
+_SCP = re.compile(r"(?:(?P<user>[^@/:]+)@)?(?P<host>[^@/:]+):(?P<path>[^:\s-]\S*)")
 _BRANCH = re.compile(
     r"(?!.*(?:\.\.|//|@\{|\.lock(?:/|$)|/\.|[/.]$))[^\W][\w.+@#=/-]*",
 )
 _FORMS = "write https://host/path, ssh://user@host/path, user@host:path, file:///path or /path"
 
+_NOISE = ("Please make sure", "and the repository exists", "warning:", "hint:")
 _WHO = "the server wants a token, or did not take the one it got: name one, or has it expired?"
 _WHERE = "check the url; a private repository looks missing without a valid token"
 _REDIRECT = "the server redirects, which is not followed: write the address it redirects to"
 _NOBODY = "nothing answers there: is the server up, is the port right, is a proxy needed?"
 _INSECURE = "no secure connection came about: is this an https port, is its certificate in order?"
+_LARGE = "the repository is larger than is taken here: keep policies in one of their own"
 # The first sign found in what git said wins.
 _ADVICE = {
     "could not read Username": _WHO,
@@ -48,6 +50,11 @@ _ADVICE = {
     "returned error: 30": _REDIRECT,
     "redirect": _REDIRECT,
     "returned error: 5": "the server has trouble of its own; it is asked again",
+    "out of memory": _LARGE,
+    "File too large": _LARGE,
+    "ssh: not found": "there is no ssh here: install it (apt-get install openssh-client)",
+    "cannot run ssh": "there is no ssh here: install it (apt-get install openssh-client)",
+    "not accessible": "the key cannot be read: is the file of ssh_key there, does it belong to this user?",
     "Host key verification failed": "put the server's host key into known_hosts (and compare it first)",
     "Permission denied": "the key was not taken: is it the right one, does the repository know it?",
     "UNPROTECTED PRIVATE KEY": "the key may be read by others: chmod 600",
@@ -93,7 +100,7 @@ class Remote:
             raise Refused(
                 f"{where}: {settings.path!r} is no folder inside a repository: write it like prod/policies"
             )
-        if not url or url.startswith("-") or not url.isprintable() or " " in url or "::" in url.split("/")[0]:
+        if not url or url.startswith("-") or not url.isprintable() or "::" in url.split("/")[0]:
             raise Refused(f"{where}: this url names no repository: {_FORMS}")
         found = _parsed(settings, where)
         _check_keys(found, where)
@@ -166,10 +173,10 @@ class Remote:
     def explain(self, said: str, secret: Secret | None) -> str:
         """Git's words in a sentence for people, without the secret, and what to do about it."""
         text = self._scrubbed(said, secret)
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        telling = [line for line in lines if line.startswith(("fatal:", "error:"))] or lines or ["git failed"]
+        lines = [line.strip() for line in text.splitlines() if not line.startswith(_NOISE)] or ["git failed"]
+        lines.sort(key=lambda line: not line.startswith(("fatal:", "error:")))
         advice = next((advice for sign, advice in _ADVICE.items() if sign.lower() in text.lower()), "")
-        cause = readable("; ".join(telling[:2]), 300)
+        cause = readable("; ".join(line for line in lines[:3] if line), 300)
         return f"{self.shown}: {cause}" + (f" - {advice}" if advice else "")
 
     def _scrubbed(self, text: str, secret: Secret | None) -> str:
@@ -193,25 +200,34 @@ def _folder(settings: SourceSettings) -> str:
 
 
 def _parsed(settings: SourceSettings, where: str) -> Remote:
-    url = settings.url
+    url, refused = settings.url, Refused(f"{where}: this url names no repository: {_FORMS}")
     if url.startswith("/"):
         return Remote(settings, url, "file")
+    if " " in url:
+        raise refused
     if "://" not in url:
         scp = _SCP.fullmatch(url)
         if not scp or not _HOST.fullmatch(scp["host"]) or not _USER.fullmatch(scp["user"] or "git"):
-            raise Refused(f"{where}: this url names no repository: {_FORMS}")
+            raise refused
         return Remote(settings, url, "ssh", scp["user"] or "", scp["host"])
     try:
         parts = urlsplit(url)
-        host, user, port = parts.hostname or "", parts.username or "", parts.port
+        user, port = parts.username or "", parts.port
     except ValueError:
-        raise Refused(f"{where}: this url names no repository: {_FORMS}") from None
+        raise refused from None
     if parts.password is not None:
         raise Refused(
             f"{where}: the url holds a password: take it out, and name it by token = {{env = ...}} or file"
         )
-    if parts.query or parts.fragment or (user and not _USER.fullmatch(user)):
-        raise Refused(f"{where}: this url names no repository: {_FORMS}")
+    if parts.query or parts.fragment or not _USER.fullmatch(user or "git"):
+        raise refused
+    return _by_scheme(settings, where, parts, user, port)
+
+
+def _by_scheme(
+    settings: SourceSettings, where: str, parts: SplitResult, user: str, port: int | None
+) -> Remote:
+    host = parts.hostname or ""
     if parts.scheme == "file" and host in {"", "localhost"} and parts.path.startswith("/"):
         return Remote(settings, f"file://{parts.path}", "file")
     if parts.scheme not in {"https", "http", "ssh"}:
@@ -219,7 +235,7 @@ def _parsed(settings: SourceSettings, where: str) -> Remote:
     if not _HOST.fullmatch(host):
         raise Refused(f"{where}: this url names no host: {_FORMS}")
     if parts.scheme == "ssh":
-        return Remote(settings, url, "ssh", user, host)
+        return Remote(settings, settings.url, "ssh", user, host)
     if parts.scheme == "http" and host not in _LOOPBACK:
         raise Refused(f"{where}: http can be read and changed on the way: write https://{host}{parts.path}")
     net = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
@@ -269,5 +285,6 @@ _OPTIONS = {
     "submodule.recurse": "false",
     "fetch.recurseSubmodules": "false",
     "gc.autoDetach": "false",
+    "pack.threads": "1",  # nobody waits for it, and neighbours want the processor
     "log.showSignature": "false",
 }

@@ -31,6 +31,7 @@ def remote(url: str = "https://git.example.com/team/policies.git", **more) -> Re
         ("git@git.example.com:team/p.git", "ssh", "git@git.example.com:team/p.git"),
         ("git.example.com:/srv/p.git", "ssh", "git.example.com:/srv/p.git"),
         ("/srv/git/p.git", "file", "/srv/git/p.git"),
+        ("/srv/our repositories/p:1.git", "file", "/srv/our repositories/p:1.git"),
         ("file:///srv/git/p.git", "file", "file:///srv/git/p.git"),
         ("file://localhost/srv/git/p.git", "file", "file:///srv/git/p.git"),
     ],
@@ -72,6 +73,7 @@ def test_a_good_url_opens_its_own_protocol_alone(url: str, protocol: str, passed
         "git@-oProxyCommand=touch:p",
         "-l@git.example.com:p",
         "git@git.example.com:--upload-pack=x",
+        "git@git.example.com:a b",
         "file://git.example.com/p",
         "file://p",
         "https://git.example.com/a b",
@@ -229,6 +231,9 @@ def test_without_a_key_ssh_may_ask_the_agent(tmp_path: Path, monkeypatch: pytest
         ("fatal: unable to access 'x': The requested URL returned error: 302", "redirect"),
         ("Host key verification failed.\nfatal: Could not read from remote repository.", "known_hosts"),
         ("git@x: Permission denied (publickey).\nfatal: Could not read from remote repository.", "right one"),
+        ("Warning: Identity file /k not accessible: No such file.\nPermission denied", "file of ssh_key"),
+        ("sh: 1: ssh: not found\nfatal: Could not read from remote repository.", "openssh-client"),
+        ("fatal: out of memory, malloc failed (tried to allocate 9 bytes)", "larger than is taken"),
         ("fatal: unable to access 'x': Could not resolve host: x", "name service"),
         (
             "fatal: unable to access 'x': Failed to connect to x port 1: Connection refused",
@@ -251,6 +256,18 @@ def test_section_3_row_13_errors_never_hold_the_token():
     said = remote().explain("fatal: " + " ".join(forms), Secret(TOKEN))
     assert not [form for form in forms if form in said]
     assert said.count("***") == len(forms)
+
+
+def test_a_remotes_chatter_does_not_hide_what_git_says():
+    """Nor does git's advice to people at a keyboard take the place of ours."""
+    chatter = (
+        "remote: blah\n" * 100 + "fatal: Could not read from remote repository.\n\nPlease make sure you have"
+    )
+    assert "): fatal: Could not read from remote repository.; remote: blah; remote: blah" in remote().explain(
+        chatter, None
+    )
+    assert "Please" not in remote().explain(chatter, None)
+    assert remote().explain("", None).endswith("git failed")
 
 
 def test_what_a_remote_says_cannot_steer_a_terminal():
