@@ -230,6 +230,8 @@ class _Composer:
         self._nodes += 1
         if self._nodes > MAX_NODES:
             raise _Broken(mark, Fault("RP007", f"more than {MAX_NODES} keys and values", "split the file"))
+        scalar = isinstance(event, yaml.ScalarEvent)
+        self._document.places[path] = Place(key, mark, cut(event.value) if scalar else "")
         if isinstance(event, yaml.AliasEvent):
             fault = Fault("RP008", f"*{cut(str(event.anchor))} is an alias", "write the value out")
             self._complain(path, mark, fault)
@@ -238,15 +240,11 @@ class _Composer:
             self._complain(path, mark, Fault("RP008", f"&{cut(event.anchor)} is an anchor", "remove it"))
         if event.tag is not None:
             self._complain(path, mark, Fault("RP009", f"{_tag(event.tag)} is a tag", "remove it"))
-        if isinstance(event, yaml.ScalarEvent):
-            self._document.places[path] = Place(key, mark, cut(event.value))
+        if scalar:
             return self._scalar(event, path, mark)
-        self._document.places[path] = Place(key, mark, "")
         if len(path) >= MAX_DEPTH:
             raise _Broken(mark, Fault("RP006", f"nested more than {MAX_DEPTH} deep", "write it flatter"))
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self._list(path)
-        return self._mapping(path)
+        return self._list(path) if isinstance(event, yaml.SequenceStartEvent) else self._mapping(path)
 
     def _scalar(self, event: yaml.ScalarEvent, path: Path, mark: Mark) -> object:
         if event.style or event.tag is not None:

@@ -53,7 +53,7 @@ serve(read)
 
 @pytest.fixture
 async def parser() -> AsyncIterator[ChildParser]:
-    parser = ChildParser(wall=1.0, program=HOSTILE)
+    parser = ChildParser(program=HOSTILE)
     yield parser
     await parser.close()
 
@@ -69,8 +69,8 @@ async def ask(parser: ChildParser, *texts: bytes) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("text", "code", "what"),
     [
-        (b"hang", "RP015", "took more than 1 s"),
-        (b"spin", "RP015", "took more than 1 s"),
+        (b"hang", "RP015", "took more than 2 s"),
+        (b"spin", "RP015", "took more than 2 s"),
         (b"crash", "RP016", "signal 6"),
         (b"leave", "RP016", "exit code 3"),
         (b"raise", "RP016", "exit code 1"),

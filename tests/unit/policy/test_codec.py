@@ -10,7 +10,7 @@ from typing import Any, NewType, get_args, get_origin, get_type_hints
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollout.core import model
@@ -18,6 +18,7 @@ from rollout.policy.codec import Undecodable, decode, encode
 from rollout.policy.complaint import Parsed
 from rollout.policy.limits import Limits
 
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 LEAVES: dict[Any, st.SearchStrategy[Any]] = {
     str: st.text(max_size=8),
     int: st.integers(),
@@ -62,7 +63,7 @@ ANY = {str(kind): st.deferred(lambda kind=kind: any_of(kind)) for kind in KINDS}
 def test_what_is_written_is_read(kind: Any):
     """decode(encode(x)) is x for every type that is remembered, through either JSON library."""
 
-    @settings(max_examples=40)
+    @settings(CALM, max_examples=40)
     @given(ANY[str(kind)])
     def holds(value: Any) -> None:
         plain = encode(value)
@@ -71,6 +72,7 @@ def test_what_is_written_is_read(kind: Any):
     holds()
 
 
+@CALM
 @given(st.floats(allow_nan=False))
 def test_numbers_are_exact(number: float):
     """Evidence is a product of thousands of factors; a replay must see the very same bits."""

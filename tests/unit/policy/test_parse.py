@@ -156,6 +156,12 @@ def test_no_complaint_about_what_a_fault_made():
     assert codes(JAZZ.replace("envoy:", "istio:")) == ["RP060"]
 
 
+def test_a_key_written_twice_is_named_whatever_it_holds():
+    """The place of the first is known also when its value could not be read."""
+    said = parse("a", (JAZZ.replace("jazz-v2", "*a") + "  backend: b\n").encode()).complaints
+    assert [(each.line, each.code) for each in said] == [(6, "RP008"), (8, "RP011")]
+
+
 @pytest.mark.parametrize(
     "text",
     [

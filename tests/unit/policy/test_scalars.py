@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollout.policy import scalars
@@ -27,6 +27,7 @@ def test_durations(text: str, seconds: float):
     assert scalars.duration(text) == seconds
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**9))
 def test_a_duration_is_written_as_it_is_read(milliseconds: int):
     """``written`` and ``duration`` undo each other to the millisecond."""
@@ -46,6 +47,7 @@ def test_percentages(text: object, share: float | None):
         assert scalars.error_limit(text) == share
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000))
 def test_each_weight_of_two_decimals_is_exact(units: int):
     """No weight is lost to binary fractions."""
@@ -102,6 +104,7 @@ def test_odd_values_are_read_or_refused(scalar: Callable[[object], object], valu
     assert fault is None or (fault.code in CODES and fault.what)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(SCALARS), PLAIN)
 def test_no_value_escapes(scalar: Callable[[object], object], value: object):
     """No plain value makes a scalar raise anything but its fault."""
