@@ -23,7 +23,7 @@ from rollout.core.model import (
     Unadopted,
     percent,
 )
-from rollout.core.moment import Moment, ramp_of, weight_of
+from rollout.core.moment import Moment, odds_of, ramp_of, weight_of
 from rollout.core.next_step import next_step
 from rollout.core.words import count, instant, share, span
 
@@ -35,15 +35,16 @@ def why(moment: Moment) -> tuple[Said, ...]:
     """The whole explanation: where it is, what was seen, what was decided, what comes next."""
     decision = moment.decision
     if decision is None:
-        return (("Now", "The daemon has not looked at it yet."), *_asked(moment))
+        return (("Now", "The daemon has not looked at it yet."), ("Asked", asked_by(moment)))
     told = (
         ("Now", _where(moment, decision.state)),
         ("Seen", " ".join(_seen(decision.state))),
         ("Decided", _decided(moment, decision)),
         ("Next", _capital(next_step(moment))),
         ("Way home", _way_home(decision.state)),
+        ("Asked", asked_by(moment)),
     )
-    return (*((heading, text) for heading, text in told if text), *_asked(moment))
+    return tuple((heading, text) for heading, text in told if text)
 
 
 def _where(moment: Moment, state: State) -> str:
@@ -88,14 +89,9 @@ def _seen(state: State) -> Iterator[str]:
         hidden = blurred if counts.canary_n and not counts.canary_x else ""
         clean = f"0 of {count(counts.canary_n)}" if hidden else share(counts.canary_x, counts.canary_n)
         yield f"Canary failed {clean}{hidden}, stable {share(counts.stable_x, counts.stable_n)}."
-        yield f"Odds against the canary are {_odds(ramp):.1f} : 1; {judge.ODDS:.0f} : 1 sends it home."
+        yield f"Odds against the canary are {odds_of(ramp):.1f} : 1; {judge.ODDS:.0f} : 1 sends it home."
     if ramp.clock.blind:
         yield f"There was no evidence for the last {span(ramp.clock.blind)}."
-
-
-def _odds(ramp: Ramping) -> float:
-    checks = ramp.policy.analysis.checks
-    return max(judge.find(*pair).odds for pair in zip(checks, ramp.evidence, strict=True))
 
 
 def _decided(moment: Moment, decision: Decision) -> str:
@@ -116,17 +112,17 @@ def _way_home(state: State) -> str:
     )
 
 
-def _asked(moment: Moment) -> Iterator[Said]:
+def asked_by(moment: Moment) -> str:
+    """What git asks for, and who said so where."""
     policy = moment.policy
     if policy is None:
-        yield "Asked", "Git has no policy for it."
-        return
+        return "Git has no policy for it."
     origin = policy.origin
     by = f" by {origin.author}" if origin.author else ""
     subject = f": {origin.subject}" if origin.subject else ""
     commit = f"commit {origin.commit[:8]}{by}{subject} " if origin.commit else ""
     of = f", source {origin.source}" if origin.source else ""
-    yield "Asked", f"Git asks for {policy.revision}: {commit}({origin.path}:{origin.line}{of})."
+    return f"Git asks for {policy.revision}: {commit}({origin.path}:{origin.line}{of})."
 
 
 def _capital(text: str) -> str:

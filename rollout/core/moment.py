@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from rollout.core import ladder
+from rollout.core import judge, ladder
 from rollout.core.model import (
     NOTHING,
     Decision,
@@ -20,6 +20,7 @@ from rollout.core.model import (
     Unadopted,
     Weight,
 )
+from rollout.core.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +79,25 @@ def stable_of(state: State | None) -> Revision | None:
     """The revision that everybody can go back to; ``None`` before adoption."""
     was = state.was if isinstance(state, Held) else state
     return None if was is None or isinstance(was, Unadopted) else was.past.stable
+
+
+def odds_of(ramp: Ramping) -> float:
+    """The worst odds against the canary."""
+    checks = ramp.policy.analysis.checks
+    return max(judge.find(*pair).odds for pair in zip(checks, ramp.evidence, strict=True))
+
+
+def seen_of(decision: Decision) -> Weight | None:
+    """The canary's weight, if the last look saw the mesh carry what is wanted; ``None`` if it did not."""
+    if decision.actions or decision.reason in _OTHERWISE:
+        return None
+    match decision.state:
+        case Ramping(clock=clock):
+            return weight_of(decision.state) if clock.carried else None
+        case Steady():
+            return NOTHING
+        case _:
+            return None
+
+
+_OTHERWISE = frozenset({Reason.MESH_UNSEEN, Reason.TARGET_LOST, Reason.OTHER_ROUTE, Reason.DRIFT})

@@ -1,0 +1,59 @@
+"""`rollout abort`: the canary goes home, now, whether the daemon runs or not."""
+
+from __future__ import annotations
+
+import click
+
+from rollout.cli.asking import Daemon
+from rollout.cli.changes import change
+from rollout.cli.commands import command as declare
+from rollout.cli.exits import OK, USAGE, Ends
+from rollout.cli.orders import Spoken, confirm, look, order_options, report
+from rollout.cli.reading import Picture, resolve
+from rollout.cli.settings import load_settings
+from rollout.core.model import Verb
+from rollout.core.moment import ramp_of
+
+_BLIND = "every canary that is under way: to 0 %, now"
+
+
+@declare("""
+rollout abort jazz --reason "500s in checkout"
+rollout abort --all --yes --reason "incident 4711"
+""")
+@click.argument("name", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every rollout that is under way.")
+@click.option("--timeout", type=click.FloatRange(1), default=60.0, help="Seconds. Default: 60.")
+@order_options
+def command(name: str | None, everything: bool, timeout: float, reason: str, yes: bool) -> int:
+    """Send the canary of NAME, or with --all every canary, home: everything to stable, now.
+
+    It beats every other order. While the daemon is down the command does it itself: it takes the daemon's
+    place until the mesh is seen with everything on stable, or --timeout is over.
+    """
+    if (name is None) != everything:
+        raise Ends(USAGE, "say which rollout, or --all")
+    settings, spoken = load_settings(), Spoken(reason, yes)
+    daemon, picture = Daemon(settings), look(settings)
+    names = [_named(name, picture)] if name else _under_way(picture)
+    if everything and picture and not names:
+        click.echo("nothing is under way")
+        return OK
+    shown = [change(Verb.ABORT, picture.moments[each]) for each in names] if picture else [_BLIND]
+    confirm(shown, spoken)
+    if daemon.holder is None:
+        from rollout.cli.alone import abort
+
+        return abort(settings, names, reason, timeout)
+    if everything:
+        return report(settings, daemon.abort_all(reason))
+    return report(settings, daemon.order(Verb.ABORT.value, names, reason))
+
+
+def _named(name: str, picture: Picture | None) -> str:
+    return resolve(name, tuple(picture.moments)) if picture else name
+
+
+def _under_way(picture: Picture | None) -> list[str]:
+    moments = picture.moments.values() if picture else ()
+    return [each.name for each in moments if each.decision and ramp_of(each.decision.state)]
