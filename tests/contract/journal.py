@@ -134,7 +134,7 @@ class Remembering(Journal, Outbox, Protocol):
 
 @dataclass
 class Bench:
-    """A journal on the bench: ``restart`` opens it again, ``broken`` makes the disk refuse writes meanwhile."""
+    """A journal on the bench: ``restart`` opens it again, ``broken`` makes the disk refuse writes."""
 
     clock: FakeClock
     restart: Callable[[], Awaitable[tuple[Remembering, Remembered]]]
@@ -326,7 +326,7 @@ class JournalContract:
         assert [one.alert.key for one in await journal.owed(due, 2)] == ["first", "second"]
 
     async def test_an_unwritable_journal_says_so_and_recovers(self, bench: Bench):
-        """Q1: what cannot be remembered is refused with a sentence, none of it is kept, and later all works."""
+        """Q1: what cannot be remembered is refused in a sentence, none of it is kept, and later all works."""
         journal, _ = await bench.restart()
         await journal.record(record(state=STATES["steady"]))
         with bench.broken():
