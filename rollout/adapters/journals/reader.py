@@ -171,7 +171,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _probed(path: Path, mode: str) -> sqlite3.Connection:
     connection = schema.connect(path, mode=mode)
     try:
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error:
         connection.close()
         raise

@@ -6,6 +6,7 @@ Instants are ISO 8601 in UTC with microseconds: they sort as text.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -83,10 +84,11 @@ def ready(connection: sqlite3.Connection, path: Path) -> bool:
 
     Raises:
         Refused: it is another program's, or a newer rollout wrote it.
+        sqlite3.OperationalError: a table is missing.
     """
     ours = connection.execute("PRAGMA application_id").fetchone()[0]
     if ours != APPLICATION:
-        if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise Refused(
                 f"{path} is a database, but not a journal of rollout: name another directory in `state`"
             )
@@ -97,6 +99,8 @@ def ready(connection: sqlite3.Connection, path: Path) -> bool:
             f"{path} was written by a newer rollout (journal version {version}, this one knows {VERSION}): "
             "run that version again, or move the file away and adopt the rollouts anew"
         )
+    for table in re.findall(r"CREATE TABLE (\w+)", _TABLES):
+        connection.execute(f"SELECT 1 FROM {table} LIMIT 1")  # noqa: S608 - our own words
     return True
 
 

@@ -61,12 +61,15 @@ class SqliteJournal:
         for beside in ("", "-wal", "-shm"):
             place.check_file(path.with_name(FILE + beside))
         try:
-            connection, remembered = _begin(path, clock)
-        except sqlite3.DatabaseError as error:
-            if not _damaged(error):
-                raise explain(path, error) from error
-            _set_aside(path, clock.now())
-            connection, remembered = _begin(path, clock)
+            try:
+                connection, remembered = _begin(path, clock)
+            except (sqlite3.DatabaseError, ValueError) as error:
+                if not _damaged(error):
+                    raise
+                _set_aside(path, clock.now())
+                connection, remembered = _begin(path, clock)
+        except (sqlite3.Error, OSError) as error:
+            raise explain(path, error) from error
         return cls(Writer(path, connection), clock, remembered.epoch), remembered
 
     async def record(self, record: Record) -> None:
@@ -179,9 +182,10 @@ def _remember(connection: sqlite3.Connection, epoch: int, *, new: bool) -> Remem
     )
 
 
-def _damaged(error: sqlite3.DatabaseError) -> bool:
+def _damaged(error: sqlite3.DatabaseError | ValueError) -> bool:
     name = getattr(error, "sqlite_errorname", None)
-    return name is None or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+    lacks = str(error).startswith("no such")  # a table or column of a version that we know
+    return name is None or lacks or name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
 
 
 def _set_aside(path: Path, now: datetime) -> None:

@@ -166,7 +166,13 @@ def overwrite(file: Path, offset: int, text: bytes) -> None:
         opened.write(text)
 
 
-@pytest.mark.parametrize("harm", ["header", "pages", "cut", "garbage"])
+def by_hand(file: Path, edit: str) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute(edit)
+    connection.close()
+
+
+@pytest.mark.parametrize("harm", ["header", "pages", "cut", "garbage", "table", "epoch"])
 async def test_q2_a_damaged_journal_is_set_aside(opening, tmp_path: Path, harm: str, caplog):
     """Q2: a damaged file neither stops the daemon nor is believed: it is kept, and all is observed anew."""
     await filled(tmp_path)
@@ -181,6 +187,10 @@ async def test_q2_a_damaged_journal_is_set_aside(opening, tmp_path: Path, harm: 
             os.truncate(file, file.stat().st_size // 2)
         case "garbage":
             file.write_bytes(os.urandom(100_000))
+        case "table":
+            by_hand(file, "DROP TABLE outbox")
+        case "epoch":
+            by_hand(file, "UPDATE meta SET value = 'many' WHERE key = 'epoch'")
     harmed = file.read_bytes()
     journal, found = opening(tmp_path)
     assert (found.new, found.epoch, found.states) == (True, 1, {})

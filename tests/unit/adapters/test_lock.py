@@ -34,8 +34,8 @@ async def test_q2_a_second_daemon_is_refused_by_name(tmp_path: Path):
     with pytest.raises(Refused) as refusal:
         await DaemonLock.take(tmp_path, clock)
     assert str(refusal.value) == (
-        f"another daemon works in {tmp_path}: pid {os.getpid()} holds the lock since 2026-03-02 09:00:00 UTC, "
-        "its heart beats; end that one, or name another directory in `state`"
+        f"another daemon works in {tmp_path}: pid {os.getpid()} holds the lock since 2026-03-02 09:00:00 "
+        "UTC, its heart beats; end that one, or name another directory in `state`"
     )
     lock.release()
     (await DaemonLock.take(tmp_path, clock)).release()
