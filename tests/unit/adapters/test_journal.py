@@ -7,7 +7,8 @@ import pytest
 
 from rollout.adapters.journals.reader import FILE
 from rollout.adapters.journals.sqlite import SqliteJournal
-from tests.contract.journal import Bench, JournalContract
+from rollout.ports import Unavailable
+from tests.contract.journal import Bench, JournalContract, record
 from tests.fakes.clock import FakeClock
 from tests.fakes.journal import FakeJournal, Memory
 
@@ -53,3 +54,16 @@ class TestFakeJournal(JournalContract):
             memory.unwritable = ""
 
         return Bench(clock, restart, broken)
+
+
+async def test_the_fake_can_be_torn_and_slow():
+    """A torn write lands although its caller is told that it did not; a slow one takes its time."""
+    clock = FakeClock()
+    memory = Memory(torn=True, slow=3.0)
+    journal, _ = FakeJournal.open(memory, clock)
+    with pytest.raises(Unavailable, match="may have been written"):
+        await journal.record(record())
+    assert clock.monotonic() == 3.0
+    await journal.record(record("prod/metal"))
+    _, found = FakeJournal.open(memory, clock)
+    assert set(found.states) == {"prod/jazz", "prod/metal"}
