@@ -6,11 +6,12 @@ The way home needs the mesh only: git is not asked, and a journal that cannot be
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Sequence
 
 from rollout.adapters.clock import SystemClock
-from rollout.cli import terminal
+from rollout.cli import logs, terminal
 from rollout.cli.commands import wishes
 from rollout.cli.exits import OK, REFUSED, TIMEOUT
 from rollout.core.model import Held, Ramping, RollingBack, Verb
@@ -31,6 +32,7 @@ def abort(settings: Settings, names: Sequence[str], reason: str, timeout: float)
         Refused: a daemon was started in the meantime.
     """
     terminal.err(wishes().color).say("the daemon is not running: doing it without")
+    logs.begin(logging.ERROR)
     return asyncio.run(_abort(settings, names, reason, timeout))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rollout.core import ladder
 from rollout.core.forecast import forecast
 from rollout.core.model import (
@@ -17,9 +19,10 @@ from rollout.core.model import (
     percent,
 )
 from rollout.core.moment import Moment, ramp_of, stable_of, weight_of
+from rollout.ports import Freeze
 
 
-def change(verb: Verb, moment: Moment, argument: str = "", *, frozen: bool = False) -> str:
+def change(verb: Verb, moment: Moment, argument: str = "", freezes: Sequence[Freeze] = ()) -> str:
     """One line: the rollout, what it is, what it will be."""
     state = moment.decision.state if moment.decision else None
     match verb:
@@ -29,7 +32,7 @@ def change(verb: Verb, moment: Moment, argument: str = "", *, frozen: bool = Fal
             here = percent(weight_of(state))
             told = f"stays at {here} until `rollout resume`; a failing canary still goes home"
         case Verb.RESUME:
-            told = _resume(state, frozen=frozen)
+            told = _resume(moment.name, state, freezes)
         case Verb.PROMOTE:
             told = _promote(moment, state, full=argument == "full")
         case Verb.RETRY:
@@ -54,13 +57,18 @@ def _abort(state: State | None) -> str:
         return f"is on its way home already: all to {stable}"
     if ramp is None:
         return f"nothing is under way{f': {stable} serves everybody' if stable else ''}"
-    weight = weight_of(state)
-    return f"{percent(weight)} → {percent(NOTHING)}, all to {stable}, now; {ramp.canary} is not tried again"
+    weight, moved = weight_of(state), f"all stays on {stable}"
+    if weight != NOTHING:
+        moved = f"{percent(weight)} → {percent(NOTHING)}, all to {stable}, now"
+    return f"{moved}; {ramp.canary} is not tried again until `rollout retry`"
 
 
-def _resume(state: State | None, *, frozen: bool) -> str:
+def _resume(name: str, state: State | None, freezes: Sequence[Freeze]) -> str:
     ramp = ramp_of(state)
-    lifts = "its freeze is lifted" if frozen else ""
+    own = [freeze for freeze in freezes if freeze.name == name]
+    whole = [freeze for freeze in freezes if not freeze.name]
+    more = [f"the freeze by {freeze.actor} is lifted" for freeze in own]
+    more += [f"everything stays frozen by {freeze.actor}: `rollout resume --all`" for freeze in whole]
     match state:
         case Held(was=Ramping() as was, why=Why.LOWERED):
             goal = percent(ladder.weight_of(was.rung, was.policy))
@@ -70,8 +78,8 @@ def _resume(state: State | None, *, frozen: bool) -> str:
         case _ if ramp and ramp.paused:
             told = f"goes on from {percent(weight_of(state))}"
         case _:
-            told = "" if frozen else "goes on, if something holds it"
-    return "; ".join(part for part in (told, lifts) if part)
+            told = "" if own or whole else "goes on"
+    return "; ".join(filter(None, (told, *more)))
 
 
 def _promote(moment: Moment, state: State | None, *, full: bool) -> str:

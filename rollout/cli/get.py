@@ -15,7 +15,7 @@ from rollout.cli.exits import OK
 from rollout.cli.reading import Picture
 from rollout.cli.settings import load_settings
 from rollout.cli.terminal import Terminal
-from rollout.core.moment import Moment, state_word
+from rollout.core.moment import Moment, state_word, weight_of
 from rollout.core.words import instant
 from rollout.settings import Settings
 
@@ -96,16 +96,16 @@ def _live(shown: Terminal, settings: Settings, name: str | None) -> None:
 
 def _log(shown: Terminal, settings: Settings, name: str | None) -> None:
     """A line for each change."""
-    before: dict[str, str] = {}
+    before: dict[str, Any] = {}
     said: list[str] = []
     while True:
         picture = Picture.read(settings)
         for moment in _chosen(picture, name):
-            line = _line(moment)
-            reason = moment.decision.reason.name if moment.decision else ""
-            if before.get(moment.name) != reason:
-                before[moment.name] = reason
-                shown.say(f"{instant(moment.at, moment.now)}  {line}")
+            decision = moment.decision
+            known = decision and (decision.reason, weight_of(decision.state))
+            if moment.name not in before or before[moment.name] != known:
+                before[moment.name] = known
+                shown.say(f"{instant(moment.at, moment.now)}  {_line(moment)}")
         if picture.notes() != said and (said := picture.notes()):
             _say_notes(picture)
         time.sleep(AGAIN)

@@ -35,7 +35,7 @@ def command(name: str, limit: int, output: str) -> int:
         outputs.write(shown, output, {"name": whole, "entries": list(map(_plain, entries))})
         return OK
     for line in layout.labelled(
-        shown, [(f"{entry.at:%Y-%m-%d %H:%M:%S}", _told(entry)) for entry in entries]
+        shown, [(f"{entry.at:%Y-%m-%d %H:%M:%S} UTC", _told(entry)) for entry in entries if not _dull(entry)]
     ):
         shown.say(line)
     if note := picture.daemon.note():
@@ -63,6 +63,11 @@ def _told(entry: Entry) -> str:
             before, after = int(said["before"]), int(said["after"])
             moved = f"{percent(before)} → {percent(after)}: " if before != after else ""
             return f"{moved}{_sentence(said)}"
+
+
+def _dull(entry: Entry) -> bool:
+    """A write that went as announced is told by the decision that announced it."""
+    return entry.kind == "result" and entry.said["outcome"] == "written"
 
 
 def _because(said: Any) -> str:

@@ -50,7 +50,7 @@ def page(terminal: Terminal, moment: Moment) -> list[str]:
     word = state_word(state)
     since = f" since {instant(moment.since, moment.now)}" if moment.decision else ""
     head = f"{terminal.paint(moment.name, bold=True)}  {terminal.paint(word, _COLOURS.get(word, ''))}{since}"
-    return [head, *labelled(terminal, _lines(terminal, moment, state))]
+    return [head, *labelled(terminal, _lines(moment, state))]
 
 
 def labelled(terminal: Terminal, rows: Iterable[tuple[str, str]]) -> list[str]:
@@ -107,7 +107,7 @@ def _sentence(moment: Moment) -> str:
     return moment.decision.reason.say(moment.decision.facts) if moment.decision else "not looked at yet"
 
 
-def _lines(terminal: Terminal, moment: Moment, state: State | None) -> Iterable[tuple[str, str]]:
+def _lines(moment: Moment, state: State | None) -> Iterable[tuple[str, str]]:
     ramp, stable = ramp_of(state), stable_of(state)
     if stable:
         yield "stable", f"{stable} {percent(FULL - weight_of(state))}"
@@ -115,7 +115,7 @@ def _lines(terminal: Terminal, moment: Moment, state: State | None) -> Iterable[
         seen = seen_of(moment.decision)
         carried = "seen in the mesh" if seen is not None else "not yet seen in the mesh"
         yield "canary", f"{ramp.canary} {rung_words(ramp.rung, ramp.policy)}, {carried}"
-        yield "", bar(terminal, weight_of(state))
+        yield "", bar(weight_of(state))
     policy = ramp.policy if ramp else moment.policy
     if policy and moment.decision:
         yield "ladder", ladder(marks(policy, moment.decision.state))
@@ -132,12 +132,11 @@ def ladder(rungs: Iterable[Mark]) -> str:
     return "  ".join(_rung(mark) for mark in rungs)
 
 
-def bar(terminal: Terminal, weight: int) -> str:
+def bar(weight: int) -> str:
     """A weight as a bar."""
     filled = round(BAR * weight / FULL)
     head = "╺" if filled < BAR else ""
-    rest = "─" * (BAR - filled - len(head))
-    return terminal.paint("━" * filled, "cyan") + head + rest
+    return "━" * filled + head + "─" * (BAR - filled - len(head))
 
 
 def _rung(mark: Mark) -> str:

@@ -14,6 +14,7 @@ from rollout.cli import outputs, terminal
 from rollout.cli.commands import command as declare
 from rollout.cli.commands import wishes
 from rollout.cli.exits import NEGATIVE, OK, USAGE, Ends
+from rollout.core.words import counted
 
 if TYPE_CHECKING:
     from rollout.policy.complaint import Complaint
@@ -48,9 +49,9 @@ def command(paths: tuple[Path, ...], output: str) -> int:
     elif complaints:
         for said in complaints:
             _tell(shown, said, texts)
-        terminal.err(wishes().color).say(_counted(len(complaints), "complaint"))
+        terminal.err(wishes().color).say(counted(len(complaints), "complaint"))
     else:
-        shown.say(f"no complaints about {_counted(len(texts), 'file')}")
+        shown.say(f"no complaints about {counted(len(texts), 'file')}")
     return NEGATIVE if complaints else OK
 
 
@@ -148,7 +149,3 @@ def _frame(shown: terminal.Terminal, said: Complaint, text: bytes) -> Iterator[s
 def _printable(text: str) -> str:
     """Nothing in a file's name or text may steer the terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

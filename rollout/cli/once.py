@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any
 
-from rollout.cli import outputs, terminal
+from rollout.cli import logs, outputs, terminal
 from rollout.cli.commands import command as declare
 from rollout.cli.commands import wishes
 from rollout.cli.exits import OK, UNREACHABLE
@@ -28,6 +29,7 @@ def command(output: str) -> int:
     The daemon must not be running: it does this all the time. Exit code 4 when a source cannot be read.
     """
     shown, beside = terminal.out(wishes().color), terminal.err(wishes().color)
+    logs.begin(logging.ERROR)
     decisions, sources = asyncio.run(_once(load_settings()))
     if output != outputs.TABLE:
         outputs.write(shown, output, _plain(decisions, sources))

@@ -45,10 +45,9 @@ def give(verb: Verb, name: str, spoken: Spoken, argument: str = "") -> int:
     settings = load_settings()
     daemon, picture = running(settings), look(settings)
     whole = resolve(name, tuple(picture.moments)) if picture else name
-    frozen = picture is not None and any(freeze.name == whole for freeze in picture.freezes)
     shown = f"{whole}: {verb.value} (what it does now cannot be read)"
     if picture:
-        shown = change(verb, picture.moments[whole], argument, frozen=frozen)
+        shown = change(verb, picture.moments[whole], argument, picture.freezes)
     confirm([shown], spoken)
     return report(settings, daemon.order(verb.value, [whole], spoken.reason, argument))
 

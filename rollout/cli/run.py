@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import click
 
+from rollout.cli import logs
 from rollout.cli.commands import command as declare
 from rollout.cli.exits import OK
 from rollout.cli.settings import load_settings
@@ -21,5 +22,6 @@ rollout run --observe
 def command(observe: bool) -> int:
     """Run the daemon until SIGTERM or Ctrl-C. Stopping it changes no weight."""
     settings = load_settings()
+    logs.begin()
     asyncio.run(run_daemon(replace(settings, observe=True) if observe else settings))
     return OK

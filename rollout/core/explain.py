@@ -40,7 +40,7 @@ def why(moment: Moment) -> tuple[Said, ...]:
         ("Now", _where(moment, decision.state)),
         ("Seen", " ".join(_seen(decision.state))),
         ("Decided", _decided(moment, decision)),
-        ("Next", _capital(next_step(moment))),
+        ("Next", f"{_capital(next_step(moment))}."),
         ("Way home", _way_home(decision.state)),
         ("Asked", asked_by(moment)),
     )
@@ -119,7 +119,7 @@ def asked_by(moment: Moment) -> str:
         return "Git has no policy for it."
     origin = policy.origin
     by = f" by {origin.author}" if origin.author else ""
-    subject = f": {origin.subject}" if origin.subject else ""
+    subject = f': "{origin.subject}"' if origin.subject else ""
     commit = f"commit {origin.commit[:8]}{by}{subject} " if origin.commit else ""
     of = f", source {origin.source}" if origin.source else ""
     return f"Git asks for {policy.revision}: {commit}({origin.path}:{origin.line}{of})."
@@ -127,5 +127,5 @@ def asked_by(moment: Moment) -> str:
 
 def _capital(text: str) -> str:
     """With a capital letter, unless it begins with a name or a number."""
-    first = text.split(" ", 1)[0]
+    first = text.split(" ", 1)[0].rstrip(",")
     return text[:1].upper() + text[1:] if first.isalpha() else text

@@ -49,13 +49,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The next rise: to what (``None``: the request rate decides), in how many seconds at the earliest
-    (``None``: nobody can say), and what it needs, each a clause that completes "if ...".
+    """The next rise: to what (``None``: the request rate decides), in how many seconds (``None``: nobody can
+    say; not ``exact``: at the earliest), and what it needs, each a clause that completes "if ...".
     """
 
     weight: Weight | None
     seconds: float | None
     needs: tuple[str, ...] = ()
+    exact: bool = True
 
 
 def marks(policy: Policy, state: State) -> tuple[Mark, ...]:
@@ -144,14 +145,13 @@ def _after_probe(state: Ramping, weight: Weight, passed: float) -> Forecast:
 def _after_bake(state: Ramping, rung: Stage, weight: Weight, passed: float) -> Forecast:
     baked = state.clock.baked + (passed if state.clock.carried else 0.0)
     waits: list[float | None] = [max(0.0, ladder.bake_of(rung, state.policy) - baked)]
-    needs = list(_needs(state))
     for check, evidence in zip(state.policy.analysis.checks, state.evidence, strict=True):
         step = evidence.step
         waits.append(_wait(check.min_requests - step.canary_n, step.canary_n, step.seconds, passed))
         if isinstance(check, Comparison):
             waits.append(_wait(judge.LEAST_STABLE - step.stable_n, step.stable_n, step.seconds, passed))
     known = [wait for wait in waits if wait is not None]
-    return Forecast(weight, max(known) if len(known) == len(waits) else None, tuple(needs))
+    return Forecast(weight, max(known), tuple(_needs(state)), exact=len(known) == len(waits))
 
 
 def _needs(state: Ramping) -> Iterator[str]:
@@ -186,7 +186,8 @@ def say(expected: Forecast) -> str:
     if expected.seconds is None:
         when = ""
     elif expected.seconds:
-        when = f" in about {span(expected.seconds)}"
+        wait = span(expected.seconds)
+        when = f" in about {wait}" if expected.exact else f" in {wait} at the earliest"
     else:
         when = " at the next look"
     return f"{goal}{when}, if {_and(expected.needs)}"

@@ -14,6 +14,11 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """``1 file``, ``2 files``, ``3 policies``."""
+    return f"{count(number)} {one if number == 1 else many or f'{one}s'}"
+
+
 def share(bad: int, total: int) -> str:
     """Bad out of all: ``1 of 1 903 (0.05 %)``."""
     return f"{count(bad)} of {count(total)} ({ratio(bad, total)})" if total else "0 of 0"

@@ -1,0 +1,85 @@
+"""`rollout doctor`: everything around us, and how to mend it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import click
+
+from rollout.cli import outputs, terminal
+from rollout.cli.checks import Finding, Health, envoy, git, here, sinks
+from rollout.cli.commands import command as declare
+from rollout.cli.commands import wishes
+from rollout.cli.exits import NEGATIVE, OK
+from rollout.cli.settings import limits_of, settings_file
+from rollout.cli.terminal import Terminal
+from rollout.settings import Settings
+from rollout.settings.load import load
+
+_COLOURS = {Health.GOOD: "green", Health.ODD: "yellow", Health.BAD: "red"}
+_SIGNS = {Health.GOOD: "✓", Health.ODD: "·", Health.BAD: "✗"}
+
+
+@declare("""
+rollout doctor
+rollout doctor --send-test
+rollout doctor -o json
+""")
+@click.option("--send-test", is_flag=True, help="Send a test message to every sink.")
+@outputs.output_option
+def command(send_test: bool, output: str) -> int:
+    """Check settings, state directory, daemon, journal, git, Envoy, sinks and clock, changing nothing.
+
+    Each line that fails says how to mend it; the exit code is then 1.
+    """
+    path = settings_file()
+    settings = load(path)
+    findings = [
+        *here.settings(path, settings),
+        *here.clock(),
+        *here.state(settings),
+        *here.daemon(settings),
+        *here.journal(settings),
+        *asyncio.run(_outside(settings, send=send_test)),
+    ]
+    shown = terminal.out(wishes().color)
+    if output != outputs.TABLE:
+        outputs.write(shown, output, {"findings": list(map(_plain, findings))})
+    else:
+        _tell(shown, findings)
+    return NEGATIVE if any(finding.health is Health.BAD for finding in findings) else OK
+
+
+async def _outside(settings: Settings, *, send: bool) -> list[Finding]:
+    """Git first: what the policies ask for is looked for in the mesh."""
+    limits = limits_of(settings)
+    read = await asyncio.gather(*(git.source(source, limits) for source in settings.sources))
+    policies = [policy for each in read for policy in each.policies]
+    meshes = await asyncio.gather(
+        *(
+            envoy.mesh(mesh, [policy for policy in policies if policy.route.mesh == mesh.name])
+            for mesh in settings.meshes
+        )
+    )
+    metrics = await asyncio.gather(*(envoy.metrics(source) for source in settings.metrics))
+    told = await asyncio.gather(*(sinks.sink(sink, send=send) for sink in settings.sinks))
+    parts = (*(each.findings for each in read), git.across(policies), *meshes, *metrics, told)
+    return [finding for part in parts for finding in part]
+
+
+def _plain(finding: Finding) -> dict[str, str]:
+    return {
+        "about": finding.about,
+        "health": finding.health.value,
+        "said": finding.said,
+        "mend": finding.mend,
+    }
+
+
+def _tell(shown: Terminal, findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        sign = shown.paint(f"{_SIGNS[finding.health]} {finding.health.value:5}", _COLOURS[finding.health])
+        shown.say(f"{sign} {shown.paint(finding.about, bold=True)}: {finding.said}")
+        if finding.mend:
+            shown.say(f"        {shown.paint('mend it:', dim=True)} {finding.mend}")
