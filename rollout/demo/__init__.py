@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ def run(once: bool, report: Path | None) -> int:
     """Play it: 0 if both rollouts went as they should, 1 if not, 2 if something is missing, 130 if it was
     stopped before the end. Without ``once`` it goes on until it is stopped; ``report`` gets the figures.
     """
-    missing = lacking()
+    missing = lacking() + ([trouble] if report and (trouble := unwritable(report)) else [])
     if missing:
         print("rollout demo cannot start.", *missing, sep="\n", file=sys.stderr)
         return USAGE
@@ -34,11 +35,19 @@ def run(once: bool, report: Path | None) -> int:
 
 def lacking(path: str | None = None) -> list[str]:
     """What is not there, each with the command that mends it. ``path`` is where programs are looked for."""
-    import os
-
     found = []
     if importlib.util.find_spec("envoy") is None:
         found.append(_MISSING_ENVOY.format(python=Path(sys.executable).name))
     if shutil.which("git", path=path) is None:
         found.append(_MISSING_GIT.format(sudo="" if os.geteuid() == 0 else "sudo "))
     return found
+
+
+def unwritable(report: Path) -> str:
+    """Why the report could not be written at the end; empty when it could."""
+    folder = report.absolute().parent
+    if not folder.is_dir():
+        return f"The report cannot be written: there is no folder {folder}. Make it, or name another."
+    if report.is_dir() or not os.access(report if report.exists() else folder, os.W_OK):
+        return f"The report cannot be written to {report}: name a file in a folder of yours."
+    return ""
