@@ -62,7 +62,7 @@ def enact(turn: Turn, seen: Observation) -> tuple[State, tuple[SetSplit, ...]]:
     action = SetSplit(wanted, mesh.version, Split.all_on(past.stable.backend))
     if isinstance(state, Held):
         return state, (action,)
-    return replace(state, intent=Intent(mesh.version, seen.now)), (action,)
+    return replace(state, intent=Intent(mesh.version, seen.now, shown=mesh.splits)), (action,)
 
 
 def _past(state: State) -> Past:

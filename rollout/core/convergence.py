@@ -44,8 +44,12 @@ def exposure(mesh: MeshSeen, stable: str) -> Weight:
 
 
 def is_ours(mesh: MeshSeen, intent: Intent | None, *, unwritten: bool) -> bool:
-    """Is a difference our own write that never happened? Its condition, the version, then still stands."""
-    return intent is not None and not intent.confirmed and (unwritten or mesh.version == intent.version)
+    """Is a difference our own write that never happened? Its condition, the version, then still stands; or it
+    was refused because the object moved, but not in its weights.
+    """
+    if intent is None or intent.confirmed:
+        return False
+    return mesh.version == intent.version or (unwritten and mesh.splits == intent.shown)
 
 
 def ready(mesh: MeshSeen, backend: str) -> int | None:

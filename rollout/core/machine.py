@@ -72,9 +72,9 @@ def _turn(state: State, asked: Policy | Withdrawn, seen: Observation) -> Turn:
         case Steady():
             return _rest(state, asked, seen)
         case Ramping():
-            return _ramp(look_at(_carried(state, asked), asked, seen))
+            return _forgotten(state, seen) or _ramp(look_at(_carried(state, asked), asked, seen))
         case RollingBack():
-            return _go_home(state, seen)
+            return _forgotten(state, seen) or _go_home(state, asked, seen)
         case Held():
             return _stay_held(state, asked, seen)
         case _:
@@ -100,10 +100,10 @@ def _virtual(state: State) -> State:
 
 def _adopt(state: Unadopted, asked: Policy | Withdrawn, seen: Observation) -> Turn:
     mesh = seen.mesh
-    if isinstance(mesh, Unseen):
-        return _unseen(state, mesh)
     if isinstance(asked, Withdrawn):
         return Turn(state, Reason.RELEASED, {"stable": "whatever it had"})
+    if isinstance(mesh, Unseen):
+        return _unseen(state, mesh)
     if mesh.epoch is not None and not seen.observe:
         return Turn(Held(state, Why.FORGOTTEN), Reason.FORGOTTEN, {"epoch": mesh.epoch})
     sole = mesh.splits[0].sole if len(mesh.splits) == 1 else None
@@ -121,14 +121,18 @@ def _rest(state: Steady, asked: Policy | Withdrawn, seen: Observation) -> Turn:
         return Turn(Unadopted(), Reason.OTHER_ROUTE, {"route": str(asked.route)}, acts=False)
     facts: dict[str, Fact] = {"stable": str(state.past.stable), "weight": percent(NOTHING)}
     if isinstance(mesh, Unseen):
-        return _unseen(state, mesh)
-    if (mesh.epoch or 0) > seen.epoch and not seen.observe:
-        return Turn(Held(state, Why.FORGOTTEN), Reason.FORGOTTEN, facts | {"epoch": mesh.epoch or 0})
-    if not seen.observe and (turn := drift(state, Split.all_on(state.past.stable.backend), seen)):
+        released = mesh.lost and isinstance(asked, Withdrawn)
+        return Turn(state, Reason.RELEASED, facts) if released else _unseen(state, mesh)
+    if turn := _forgotten(state, seen):
+        return turn
+    home = Split.all_on(state.past.stable.backend)
+    if not seen.observe and (turn := drift(state, home, seen)):
         return replace(turn, facts=facts | turn.facts)
     state = replace(state, drift=replace(state.drift, reads=0)) if state.drift.reads else state
     if isinstance(asked, Withdrawn):
-        return Turn(state, Reason.RELEASED, facts)
+        left = seen.observe or mesh.splits == (home,)
+        facts["detail"] = f"the route shows {shown(mesh)}"
+        return Turn(state, Reason.RELEASED if left else Reason.GOING_HOME, facts)
     return _begin(state, asked, seen, facts | {"canary": str(asked.revision)})
 
 
@@ -156,6 +160,17 @@ def _begin(state: Steady, asked: Policy, seen: Observation, facts: dict[str, Fac
 def _carried(state: Ramping, asked: Policy | Withdrawn) -> Ramping:
     """Under the policy asked for now, where the evidence gathered so far bears on it."""
     return state if isinstance(asked, Withdrawn) else carry_over(state, asked) or state
+
+
+def _forgotten(state: Steady | Ramping | RollingBack, seen: Observation) -> Turn | None:
+    """The route bears a newer fence than ours: this journal is an old copy, or not the only one (Q2, H2).
+
+    What it remembers of a journey is worth nothing then; which backend is stable, only a person can say.
+    """
+    mesh = seen.mesh
+    if seen.observe or isinstance(mesh, Unseen) or (mesh.epoch or 0) <= max(seen.epoch, state.past.epoch):
+        return None
+    return Turn(Held(Steady(state.past), Why.FORGOTTEN), Reason.FORGOTTEN, {"epoch": mesh.epoch or 0})
 
 
 def _unseen(state: State, mesh: Unseen) -> Turn:
@@ -307,7 +322,7 @@ RULES: tuple[Callable[[Look], Turn | None], ...] = (
 # --- on the way home, and held -------------------------------------------------------------------
 
 
-def _go_home(state: RollingBack, seen: Observation) -> Turn:
+def _go_home(state: RollingBack, asked: Policy | Withdrawn, seen: Observation) -> Turn:
     stable = state.past.stable
     state = replace(state, total=state.total + (seen.elapsed or 0.0))
     facts: dict[str, Fact] = {
@@ -316,6 +331,10 @@ def _go_home(state: RollingBack, seen: Observation) -> Turn:
         "weight": percent(state.was),
         "total": state.total,
     }
+    if isinstance(seen.mesh, Unseen) and seen.mesh.lost and not seen.observe:
+        released = isinstance(asked, Withdrawn)
+        turn = _unseen(Steady(state.past) if released else state, seen.mesh)
+        return replace(turn, reason=Reason.RELEASED if released else turn.reason, facts=facts | turn.facts)
     lacking = seen.mesh.why if isinstance(seen.mesh, Unseen) else lag(seen.mesh, Split.all_on(stable.backend))
     if seen.observe or not lacking:
         return Turn(Steady(state.past), Reason.ROLLED_BACK, facts)
@@ -328,6 +347,8 @@ def _go_home(state: RollingBack, seen: Observation) -> Turn:
 def _stay_held(state: Held, asked: Policy | Withdrawn, seen: Observation) -> Turn:
     """A person has to speak; until then nothing rises, and a bad canary still goes home."""
     was, weight, facts = state.was, state.weight, _held_facts(state, seen)
+    if isinstance(asked, Withdrawn) and not isinstance(was, Ramping):
+        return Turn(was, Reason.RELEASED, facts, acts=False)
     if isinstance(was, Ramping):
         look = look_at(_carried(was, asked), asked, seen)
         for rule in (_failing, _unasked, _endpoints_lost, _blind_too_long):
@@ -344,9 +365,12 @@ def _stay_held(state: Held, asked: Policy | Withdrawn, seen: Observation) -> Tur
 
 def _held_facts(state: Held, seen: Observation) -> dict[str, Fact]:
     mesh = seen.mesh
-    facts: dict[str, Fact] = {"split": mesh.why if isinstance(mesh, Unseen) else shown(mesh), "times": FIGHT}
-    if isinstance(mesh, MeshSeen):
-        facts["epoch"] = mesh.epoch or 0
+    facts: dict[str, Fact] = {
+        "split": mesh.why if isinstance(mesh, Unseen) else shown(mesh),
+        "times": FIGHT,
+        "epoch": "unknown" if isinstance(mesh, Unseen) else mesh.epoch or 0,
+        "stable": "whatever it had" if isinstance(state.was, Unadopted) else str(state.was.past.stable),
+    }
     if isinstance(state.was, Ramping):
         facts["authorised"] = percent(ladder.weight_of(state.was.rung, state.was.policy))
     return facts

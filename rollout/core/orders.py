@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import assert_never
 
 from rollout.core.ladder import weight_of
@@ -112,7 +113,7 @@ def _resume(state: State, seen: Observation) -> State:
         case Held(was=Ramping() | Steady() as was, why=Why.LOWERED | Why.CONTESTED):
             if not isinstance(seen.mesh, MeshSeen):
                 raise Refusal(f"the mesh cannot be read: {seen.mesh.why}")
-            return replace(was, drift=Drift(), intent=Intent(seen.mesh.version, seen.now))
+            return replace(was, drift=Drift(), intent=_from_here(seen.mesh, seen.now))
         case Held(why=Why.FORGOTTEN):
             raise Refusal("the journal knows nothing of it: `adopt` says which backend is stable")
         case _:
@@ -148,8 +149,15 @@ def _adopt(state: State, order: Order, asked: Policy | Withdrawn, seen: Observat
     backend = order.argument or (carrying.copy().pop() if len(carrying) == 1 else "")
     if backend not in carrying:
         raise Refusal(f"say which is stable: {', '.join(sorted(carrying))}")
-    match state:
-        case Held(was=Steady(past=past)) if past.stable.backend == backend:
-            return Steady(past)
-    same = asked.revision.backend == backend
-    return Steady(Past(asked.revision if same else Revision(backend), asked.route))
+    known = state.was.past if isinstance(state, Held) and isinstance(state.was, Steady) else None
+    asks_it = asked.revision.backend == backend
+    stable = asked.revision if asks_it else Revision(backend)
+    if known is not None and known.stable.backend == backend:
+        stable = known.stable
+    past = Past(stable, asked.route) if known is None else replace(known, stable=stable)
+    return Steady(replace(past, epoch=seen.mesh.epoch or 0), _from_here(seen.mesh, seen.now))
+
+
+def _from_here(mesh: MeshSeen, now: datetime) -> Intent:
+    """What the mesh shows now is known to the person who spoke: the way from there is ours."""
+    return Intent(mesh.version, now, shown=mesh.splits)

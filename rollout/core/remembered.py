@@ -8,7 +8,7 @@ from enum import Enum
 
 from rollout.core.asked import Policy, Revision, Route
 from rollout.core.seen import Sample
-from rollout.core.traffic import NOTHING, Weight
+from rollout.core.traffic import NOTHING, Split, Weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ class Promoted:
 class Past:
     """What outlives a journey: stable on its route, the revisions that were rejected and that were promoted
     (newest last, both bounded), and how many journeys have begun. ``virtual``: lived in observe mode, where
-    nothing of it was written; forgotten when that ends.
+    nothing of it was written; forgotten when that ends. ``epoch``: a newer fence on the route that a person
+    overruled by adopting it.
     """
 
     stable: Revision
@@ -93,15 +94,19 @@ class Past:
     promoted: tuple[Promoted, ...] = ()
     attempt: int = 0
     virtual: bool = False
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """The last write we meant to make, and the object's version it was conditional on."""
+    """The last write we meant to make, the object's version it was conditional on, and the splits that the
+    object showed then. ``confirmed``: it was seen in force.
+    """
 
     version: str
     at: datetime
     confirmed: bool = False
+    shown: tuple[Split, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
