@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -95,27 +93,3 @@ class Site:
         draft = self.routes / ".foreign"
         draft.write_text(text, encoding="utf-8")
         draft.rename(self.path)
-
-
-@contextlib.contextmanager
-def stopped(process: EnvoyProcess) -> Iterator[None]:
-    """A process that hangs: it takes connections and says nothing."""
-    import signal
-
-    os.kill(process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(process.pid, signal.SIGCONT)
-
-
-def eventually(true: Callable[[], bool], what: str, seconds: float = 5.0) -> None:
-    """Wait until it is so.
-
-    Raises:
-        AssertionError: it never was.
-    """
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until, f"not within {seconds} s: {what}"
-        time.sleep(0.005)

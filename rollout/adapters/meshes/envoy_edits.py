@@ -72,8 +72,9 @@ def _set_weights(weighted: Mapping, entry: Entry, split: Split, ours: set[str]) 
             edits.append((item.start, following.start, ""))
         else:
             edits.append(_set_weight(item, split.weight(name)))
-    # New ones go before the first: only the end of a block's last line is hard to tell from a comment.
-    between = ", " if clusters.flow else f"\n{' ' * clusters.column}- "
+    # New ones go before the first: where a block's last line ends is hard to tell from a comment.
+    dash = f"\n{' ' * clusters.column}-".ljust(items[0].column + 1)
+    between = ", " if clusters.flow else dash
     new = "".join(_cluster(name, split) + between for name in _new(entry, split))
     edits.append((items[0].start, items[0].start, new))
     total = weighted.get("total_weight")

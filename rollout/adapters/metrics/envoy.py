@@ -20,7 +20,7 @@ UPTIME = "server.uptime"
 PRESENT = "membership_total"
 """Every cluster has this gauge from birth: a cluster without it does not exist at this proxy."""
 
-CLASSES = ("2xx", "3xx", "4xx", "5xx")
+CLASSES = ("2xx", "3xx", "4xx", "5xx", "unknown")
 FINAL = tuple(f"upstream_rq_{code}" for code in CLASSES)
 RETRIED = tuple(f"retry.upstream_rq_{code}" for code in CLASSES)
 RETRIES = "upstream_rq_retry"
