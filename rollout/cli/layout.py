@@ -13,7 +13,7 @@ from rollout.core.forecast import Mark, Place, marks, rung_words
 from rollout.core.model import FULL, NOTHING, Probe, Ramping, Stage, State, Tally, percent
 from rollout.core.moment import Moment, odds_of, ramp_of, seen_of, stable_of, state_word, weight_of
 from rollout.core.next_step import next_rise, next_step
-from rollout.core.words import instant, ratio, share, span
+from rollout.core.words import instant, odds, ratio, share, span
 
 NARROW = 120
 """Columns below which a reason stands under its rollout instead of beside it."""
@@ -121,7 +121,7 @@ def _lines(moment: Moment, state: State | None) -> Iterable[tuple[str, str]]:
         yield "ladder", ladder(marks(policy, moment.decision.state))
     if ramp and ramp.counts and weight_of(state) != NOTHING:
         yield "errors", _errors(ramp.counts[0])
-        yield "odds", f"{odds_of(ramp):.1f} : 1 against the canary; {judge.ODDS:.0f} : 1 sends it home"
+        yield "odds", f"{odds(odds_of(ramp))} against the canary; {judge.ODDS:.0f} : 1 sends it home"
     yield "says", _sentence(moment)
     yield "next", next_step(moment)
     yield "asked by", asked_by(moment)

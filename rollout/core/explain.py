@@ -20,12 +20,15 @@ from rollout.core.model import (
     RollingBack,
     State,
     Steady,
+    Tally,
     Unadopted,
+    Waiting,
     percent,
 )
 from rollout.core.moment import Moment, odds_of, ramp_of, weight_of
 from rollout.core.next_step import next_step
-from rollout.core.words import count, instant, share, span
+from rollout.core.reason import Reason
+from rollout.core.words import count, instant, odds, share, span
 
 Said = tuple[str, str]
 """A heading and the sentences under it."""
@@ -41,7 +44,7 @@ def why(moment: Moment) -> tuple[Said, ...]:
         ("Seen", " ".join(_seen(decision.state))),
         ("Decided", _decided(moment, decision)),
         ("Next", f"{_capital(next_step(moment))}."),
-        ("Way home", _way_home(decision.state)),
+        ("Way home", _way_home(decision)),
         ("Asked", asked_by(moment)),
     )
     return tuple((heading, text) for heading, text in told if text)
@@ -60,6 +63,8 @@ def _standing(moment: Moment, state: State) -> str:
         case Steady(past=past):
             return f"is at rest: {past.stable} serves everybody"
         case Ramping(canary=canary, rung=rung, policy=policy, past=past):
+            if isinstance(rung, Waiting):
+                return f"is about to begin {canary}: {past.stable} has everything{_written(moment, state)}"
             parts = f"{canary} has {rung_words(rung, policy)}, {past.stable} the rest"
             return f"is on its way: {parts}{_written(moment, state)}"
         case RollingBack(canary=canary, was=was, past=past, began=began):
@@ -84,14 +89,23 @@ def _seen(state: State) -> Iterator[str]:
             yield f"Rejected before: {', '.join(map(str, rejected))}."
         return
     if ramp.counts and ladder.weight_of(ramp.rung, ramp.policy) != NOTHING:
-        counts = ramp.counts[0]
-        blurred = f" (a fault below {100 * judge.shows(counts.canary_n):.2g} % would not have shown)"
-        hidden = blurred if counts.canary_n and not counts.canary_x else ""
-        clean = f"0 of {count(counts.canary_n)}" if hidden else share(counts.canary_x, counts.canary_n)
-        yield f"Canary failed {clean}{hidden}, stable {share(counts.stable_x, counts.stable_n)}."
-        yield f"Odds against the canary are {odds_of(ramp):.1f} : 1; {judge.ODDS:.0f} : 1 sends it home."
+        yield f"{_counted(ramp.counts[0])}."
+        yield f"Odds against the canary are {odds(odds_of(ramp))}; {judge.ODDS:.0f} : 1 sends it home."
     if ramp.clock.blind:
         yield f"There was no evidence for the last {span(ramp.clock.blind)}."
+
+
+def _counted(counts: Tally) -> str:
+    if not counts.canary_n + counts.stable_n:
+        return "No request was counted at this weight yet"
+    canary, unseen = share(counts.canary_x, counts.canary_n), 100 * judge.shows(counts.canary_n)
+    if not counts.canary_x and unseen < _SURE:
+        canary = f"0 of {count(counts.canary_n)} (a fault below {unseen:.2g} % would not have shown)"
+    return f"Canary failed {canary}, stable {share(counts.stable_x, counts.stable_n)}"
+
+
+_SURE = 99.0
+"""Per cent from which "would not have shown" says nothing."""
 
 
 def _decided(moment: Moment, decision: Decision) -> str:
@@ -100,16 +114,23 @@ def _decided(moment: Moment, decision: Decision) -> str:
     return f"{_capital(decision.reason.say(decision.facts))}.{lasting}"
 
 
-def _way_home(state: State) -> str:
-    ramp = ramp_of(state)
-    if ramp is None or weight_of(state) == NOTHING:
+def _way_home(decision: Decision) -> str:
+    ramp = ramp_of(decision.state)
+    if ramp is None or weight_of(decision.state) == NOTHING or decision.reason in _NO_WAY:
         return ""
     rule = ramp.policy.analysis.no_data
-    silence = f", or evidence stays away for {span(rule.hold)}" if rule.then is OnSilence.ROLLBACK else ""
+    falls = rule.then is OnSilence.ROLLBACK and decision.reason is not Reason.BREAKER_OPEN
+    silence = f", evidence stays away for {span(rule.hold)}" if falls else ""
     return (
         f"All to {ramp.past.stable} at once if the odds reach {judge.ODDS:.0f} : 1, the canary loses its "
         f"endpoints{silence}, or somebody says `rollout abort`."
     )
+
+
+_NO_WAY = frozenset({
+    Reason.STABLE_NOT_READY, Reason.STABLE_UNHEALTHY, Reason.MESH_UNSEEN, Reason.TARGET_LOST,
+})  # fmt: skip
+"""Where nothing could go home now."""
 
 
 def asked_by(moment: Moment) -> str:
@@ -127,5 +148,5 @@ def asked_by(moment: Moment) -> str:
 
 def _capital(text: str) -> str:
     """With a capital letter, unless it begins with a name or a number."""
-    first = text.split(" ", 1)[0].rstrip(",")
+    first = text.split(" ", 1)[0].rstrip(",:;")
     return text[:1].upper() + text[1:] if first.isalpha() else text

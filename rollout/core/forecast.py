@@ -25,7 +25,7 @@ from rollout.core.model import (
     Weight,
     percent,
 )
-from rollout.core.words import count, span
+from rollout.core.words import count, odds, span
 
 
 class Place(Enum):
@@ -102,7 +102,7 @@ def forecast(state: Ramping, at: datetime, now: datetime) -> Forecast:
     if isinstance(rung, Waiting):
         return Forecast(None, None, ("its endpoints are ready", "the request rate is known"))
     if state.haste is not Haste.NONE:
-        return Forecast(weight, 0.0, ("nothing speaks against it: a promotion was ordered",))
+        return Forecast(weight, 0.0, ("nothing speaks against it (a promotion was ordered)",))
     if isinstance(rung, Probe):
         return _after_probe(state, weight, passed)
     return _after_bake(state, rung, weight, passed)
@@ -162,8 +162,8 @@ def _needs(state: Ramping) -> Iterator[str]:
     for finding in findings:
         if isinstance(finding.check, Comparison) and finding.step.stable_n < judge.LEAST_STABLE:
             yield f"at least {judge.LEAST_STABLE} of stable ({count(finding.step.stable_n)} so far)"
-    odds = max(finding.odds for finding in findings)
-    yield f"the odds against it are at most {judge.CALM:g} : 1 (now {odds:.1f} : 1)"
+    worst = max(finding.odds for finding in findings)
+    yield f"the odds against it are at most {judge.CALM:g} : 1 (now {odds(worst)})"
     for finding in findings:
         if isinstance(finding.check, Limit):
             seen = judge.share(finding.step.canary_x, finding.step.canary_n)
@@ -189,7 +189,7 @@ def say(expected: Forecast) -> str:
         wait = span(expected.seconds)
         when = f" in about {wait}" if expected.exact else f" in {wait} at the earliest"
     else:
-        when = " at the next look"
+        return f"{goal} as soon as {_and(expected.needs)}"
     return f"{goal}{when}, if {_and(expected.needs)}"
 
 

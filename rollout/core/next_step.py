@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from rollout.core import ladder
 from rollout.core.climb import READY_DEADLINE
@@ -99,8 +100,11 @@ def _breaker(_: Moment, decision: Decision) -> str:
 
 def _opens(moment: Moment, decision: Decision) -> str:
     opens = rises_from(moment.policy, moment.now) if moment.policy else None
-    when = f"at {instant(opens, moment.now)} weight may rise again, " if opens else ""
-    return f"{when}{_rise(moment, decision)}"
+    ramp = ramp_of(decision.state)
+    if opens is None or ramp is None:
+        return _rise(moment, decision)
+    expected = replace(forecast(ramp, moment.at, moment.now), seconds=None)
+    return f"at {instant(opens, moment.now)} weight may rise again: {say(expected)}"
 
 
 def _going_home(moment: Moment, decision: Decision) -> str:

@@ -122,7 +122,7 @@ class Reason(Enum):
         Level.PAGE,
         (
             "the route bears our mark (epoch {epoch}), but the journal knows nothing of it: lost, or an old "
-            "copy; nothing is written until `rollout adopt {name} BACKEND` "
+            "copy; nothing is written until `rollout adopt {name} BACKEND`"
         ),
     )
     # on the way home

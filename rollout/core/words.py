@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 _LONG = 100
 """Seconds from which a span is told in minutes."""
+_FEW, _MANY = 10, 1_000
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
@@ -27,6 +28,13 @@ def share(bad: int, total: int) -> str:
 def ratio(bad: int, total: int) -> str:
     """``0.05 %``; a dash where nothing was counted."""
     return f"{100 * bad / total:.2f} %" if total else "-"
+
+
+def odds(value: float) -> str:
+    """Odds against something: ``0.9 : 1``, ``38 : 1``; beyond a thousand nobody counts."""
+    if value >= _MANY:
+        return f"over {count(_MANY)} : 1"
+    return f"{value:.1f} : 1" if value < _FEW else f"{value:.0f} : 1"
 
 
 def span(seconds: float) -> str:

@@ -13,6 +13,7 @@ from rollout.core.model import (
     Analysis,
     Comparison,
     Decision,
+    Fact,
     Hold,
     Limit,
     NoDataRule,
@@ -84,6 +85,11 @@ def begun(**changes: object) -> World:
 
 def lowered(world: World) -> World:
     world.foreign({V1: 99, V2: 1})
+    return looked(world)
+
+
+def drifted(world: World) -> World:
+    world.foreign({V1: 40, V2: 60})
     return looked(world)
 
 
@@ -198,7 +204,7 @@ SCENES: Mapping[Reason, Callable[[], World]] = {
     Reason.SHARED_TARGET: held_by(Reason.SHARED_TARGET, "2 policies claim route jazz"),
     Reason.GIT_LOST: held_by(Reason.GIT_LOST, "120 s (no answer)"),
     Reason.LOWERED: lambda: lowered(at(TEN)),
-    Reason.DRIFT: lambda: (world := at(TEN), world.foreign({V1: 40, V2: 60}), looked(world))[0],
+    Reason.DRIFT: lambda: drifted(at(TEN)),
     Reason.CORRECTED: lambda: raised_by_hand(at(TEN)),
     Reason.CONTESTED: contested,
     Reason.FORGOTTEN: lambda: looked(World(mesh_epoch=3)),
@@ -218,7 +224,7 @@ SCENES: Mapping[Reason, Callable[[], World]] = {
 }
 """How each reason of the core comes about."""
 
-BY_THE_ENGINE = {
+BY_THE_ENGINE: Mapping[Reason, Mapping[str, Fact]] = {
     Reason.UNRECORDED: {"detail": "the disk is full"},
     Reason.BROKEN: {"times": 5, "detail": "KeyError: 'x'", "name": "prod/jazz"},
 }
@@ -322,7 +328,7 @@ def test_without_a_rate_only_the_bake_is_promised():
     world = looked(at(TEN, rate=0.0))
     told = forecast.say(forecast.forecast(world.ramp, world.now, world.now))
     assert told.startswith(
-        "50 % in 59 s at the earliest, if at least 20 canary requests were counted (0 so far)"
+        "50 % in 58 s at the earliest, if at least 20 canary requests were counted (0 so far)"
     )
 
 
@@ -339,7 +345,7 @@ def test_an_ordered_promotion_needs_no_waiting():
     world.holds = (Hold(Reason.FROZEN, "by ana: x"),)
     world.order(Verb.PROMOTE)
     assert forecast.say(forecast.forecast(world.ramp, world.now, world.now)).startswith(
-        "50 % at the next look"
+        "50 % as soon as nothing speaks against it"
     )
 
 
@@ -354,7 +360,7 @@ def test_limits_are_among_the_needs():
 def test_a_closed_window_says_when_it_opens():
     world = closed()
     told = headings(world)["Next"]
-    assert told.startswith("At 2026-03-09 01:00 UTC weight may rise again, 50 %")
+    assert told.startswith("At 2026-03-09 01:00 UTC weight may rise again: 50 %, if at least")
 
 
 def test_the_blind_know_how_long_they_have():
