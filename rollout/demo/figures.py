@@ -132,6 +132,12 @@ def told(rungs: list[float]) -> str:
     return ", ".join(rung(weight) for weight in rungs) if rungs else "nothing"
 
 
+def shares(carried: Carried) -> str:
+    """Who gets how much; those who get nothing are left out."""
+    told = {name: rung(weight) for name, weight in sorted(carried.split.items()) if weight}
+    return ", ".join(f"{name} {weight}" for name, weight in told.items())
+
+
 def rung(weight: float) -> str:
     """One weight as people read it."""
     return f"{weight:g} % (5 % kept as control)" if weight == CONTROL else f"{weight:g} %"

@@ -72,6 +72,9 @@ async def _play(*, once: bool, report: Path | None, ended: list[int]) -> None:
                 if not once:
                     _how_to_play(screen, venue)
                     await play.keep_on()
+            except asyncio.CancelledError:
+                screen.tell(time.monotonic(), "", "demo", "ending everything")
+                raise
             finally:
                 watching.cancel()
 

@@ -154,6 +154,7 @@ class Play:
         self._screen.show([self._panel(service) for service in djapp.SERVICES])
 
     def _tell_news(self) -> None:
+        """What was decided, carried and delivered since the last time, in order of time."""
         offset = time.time() - time.monotonic()
         news: list[tuple[float, str, str, str, str]] = []
         for line in self._story.read():
@@ -161,15 +162,13 @@ class Play:
             news.append((line.at.timestamp() - offset, line.rollout, "rollout", line.text, style))
         for service in djapp.SERVICES:
             seen = self._venue.witness.seen.get(service, [])
-            for carried in seen[self._told_weights[service] :]:
-                weight = carried.of(djapp.canary_of(service))
-                text = f"carries {djapp.canary_of(service)} at {figures.rung(weight)}"
-                news.append((carried.at, service, "envoy", text, "cyan"))
-            self._told_weights[service] = len(seen)
+            new, self._told_weights[service] = seen[self._told_weights[service] :], len(seen)
+            news += [(one.at, service, "envoy", f"carries {figures.shares(one)}", "cyan") for one in new]
         alerts = list(self._venue.receiver.alerts.values())
-        for alert in alerts[self._told_alerts :]:
-            news.append((alert.at, alert.rollout, "alert", f"delivered: {alert.reason.lower()}", "yellow"))  # noqa: PERF401
-        self._told_alerts = len(alerts)
+        fresh, self._told_alerts = alerts[self._told_alerts :], len(alerts)
+        news += [
+            (one.at, one.rollout, "alert", f"delivered: {one.reason.lower()}", "yellow") for one in fresh
+        ]
         for at, name, who, text, style in sorted(news):
             self._screen.tell(at, name.removeprefix(f"{djapp.NAMESPACE}/"), who, text, style)
 

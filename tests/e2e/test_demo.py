@@ -132,9 +132,9 @@ def test_it_promotes_the_good_and_sends_the_bad_home(demo: Demo, tmp_path: Path)
     shown = demo.text()
     assert "\x1b" not in shown
     for line in (
-        r"jazz +envoy +carries jazz-v2 at \d\.\d+ %",
-        r"jazz +envoy +carries jazz-v2 at 50 %",
-        r"jazz +envoy +carries jazz-v2 at 95 % \(5 % kept as control\)",
+        r"jazz +envoy +carries jazz-v1 9\d\.\d+ %, jazz-v2 \d\.\d+ %",
+        r"jazz +envoy +carries jazz-v1 50 %, jazz-v2 50 %",
+        r"jazz +envoy +carries jazz-v1 5 %, jazz-v2 95 % \(5 % kept as control\)",
         r"jazz +rollout +jazz-v2 serves everybody: canary 0 of \d+",
         r"metal +rollout +metal-v2 is worse: canary \d+ of \d+ failed .* odds \d+ : 1",
         r"metal +alert +delivered: worse",

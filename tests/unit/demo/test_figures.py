@@ -93,6 +93,13 @@ def test_the_report_has_every_figure() -> None:
     assert json.loads(json.dumps(JAZZ.plain(90.0)))["seconds_from_first_failed_response_to_weight_0"] is None
 
 
+def test_a_split_names_who_gets_something() -> None:
+    """Whichever way the rollout goes: v1 may be the canary when somebody goes back."""
+    assert figures.shares(JAZZ.carried[0]) == "jazz-v1 93.29 %, jazz-v2 6.71 %"
+    assert figures.shares(JAZZ.carried[3]) == "jazz-v1 5 %, jazz-v2 95 % (5 % kept as control)"
+    assert figures.shares(JAZZ.carried[4]) == "jazz-v2 100 %"
+
+
 def test_the_last_step_says_what_it_keeps() -> None:
     """ "95 %" alone would look like a mistake in the policy's steps of 10, 50 and 100."""
     assert dict(JAZZ.summary())["weights"] == "6.71 %, 10 %, 50 %, 95 % (5 % kept as control), 100 %"
