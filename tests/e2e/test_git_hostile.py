@@ -157,9 +157,14 @@ async def test_section_3_row_3_names_like_options_or_patterns_are_only_names(rep
     assert not (repository.path.parent / "marker.yaml").exists()
 
 
-async def test_a_path_like_an_option_is_only_a_path(repository: Repository):
-    repository.commit({"--output=x/a.yaml": "a", "prod/b.yaml": "b"})
-    assert [*files(await source(repository, "--output=x").read(None))] == ["--output=x/a.yaml"]
+@pytest.mark.parametrize("path", ["--output=x", "-x", ":(glob)x", ":!x", "*", "[x]", "ünï"])
+async def test_section_3_row_3_a_path_like_an_option_or_pattern_is_only_a_path(
+    repository: Repository, path: str
+):
+    made = repository.commit({f"{path}/a.yaml": "a"})
+    repository.commit({"x/b.yaml": "b"})
+    found = files(await source(repository, path).read(None))
+    assert {name: file.origin.commit for name, file in found.items()} == {f"{path}/a.yaml": made}
 
 
 async def test_names_that_differ_in_case_only_are_two_files(repository: Repository):
@@ -308,6 +313,14 @@ def script(path: Path, marker: Path) -> Path:
     return path
 
 
+def signed(repository: Repository, commit: str) -> str:
+    """The same commit with a signature, which gpg.program would be run to check."""
+    head, _, message = repository.git("cat-file", "commit", commit).partition("\n\n")
+    lines = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----"
+    text = f"{head}\n{lines}\n\n{message}\n"
+    return repository.git("hash-object", "-t", "commit", "-w", "--stdin", text=text.encode())
+
+
 HOOKS = [
     "pre-receive",
     "update",
@@ -327,7 +340,7 @@ async def test_section_3_row_3_no_hook_filter_or_configured_program_is_run(
     accepted = repository.commit(
         {**PLAIN, ".gitattributes": "*.yaml filter=evil diff=evil merge=evil export-subst"}
     )
-    newer = repository.commit({"prod/plain.yaml": "newer"})
+    newer = signed(repository, repository.commit({"prod/plain.yaml": "newer"}))
     repository.move(accepted)
     reading = source(repository)
     await reading.read(None)

@@ -17,6 +17,7 @@ from rollout.adapters.clock import SystemClock
 from rollout.adapters.git import GitSource
 from rollout.ports import Lost, Unavailable
 from rollout.settings import SourceSettings
+from tests.e2e.git_server import git_server
 from tests.repository import Repository
 
 
@@ -202,19 +203,48 @@ async def test_g4_one_missing_branch_among_many_is_lost(repository: Repository):
         await source(repository).read(None)
 
 
-async def test_loose_objects_do_not_pile_up(repository: Repository):
-    """After a change comes a quiet poll, and with it git's own tidying; the mirror stays whole."""
+async def test_g4_an_emptied_repository_says_so(repository: Repository):
+    repository.drop_branch()
+    with pytest.raises(Lost, match="no branch at all: was it emptied"):
+        await source(repository).read(None)
+
+
+def packs(repository: Repository) -> int:
+    return len(list((mirror(repository) / "objects" / "pack").glob("*.pack")))
+
+
+async def test_packs_do_not_pile_up(repository: Repository):
+    """Each change brings one; on a quiet poll git tidies up, and the mirror stays whole."""
     reading = source(repository)
-    await reading.read(None)
-    Repository(mirror(repository)).git("config", "gc.auto", "1")
     accepted = (await reading.read(None)).commit
+    Repository(mirror(repository)).git("config", "gc.autoPackLimit", "2")
     for n in range(3):
         repository.commit({"prod/7.yaml": f"change {n}"})
         accepted = (await reading.read(accepted)).commit
+    before = packs(repository)
     assert (await reading.read(accepted)).relation == "same"
-    counted = Repository(mirror(repository)).git("count-objects", "-v").splitlines()
-    assert "count: 0" in counted
+    assert packs(repository) == 1 < before
     assert (await reading.read(None)).commit == accepted
+
+
+async def test_g5_what_a_late_git_left_is_swept_away_by_the_next_read(repository: Repository):
+    """Also without a restart: a killed fetch leaves locks, and halves of packs that would fill the disk."""
+    with git_server(repository.path.parent) as serving:
+        settings = SourceSettings("policies", f"{serving.url}/remote.git", path="prod", timeout=1.0)
+        reading = GitSource(settings, repository.path.parent / "cache", SystemClock())
+        first = await reading.read(None)
+        kept = mirror(repository).stat().st_ino
+        serving.answer(lambda _: sleep(2))
+        with pytest.raises(Unavailable, match="no answer within"):
+            await reading.read(first.commit)
+        left = [mirror(repository) / name for name in ("refs/rollout/head.lock", "objects/pack/tmp_pack_x")]
+        for path in left:
+            replace(path, b"")
+        head = repository.commit({"prod/7.yaml": "changed"})
+        serving.answer(None)
+        assert (await reading.read(first.commit)).commit == head
+    assert [path for path in left if path.exists()] == []
+    assert mirror(repository).stat().st_ino == kept
 
 
 READER = """
@@ -223,6 +253,7 @@ from pathlib import Path
 from rollout.adapters.clock import SystemClock
 from rollout.adapters.git import GitSource
 from rollout.settings import SourceSettings
+from tests.e2e.git_server import git_server
 
 source = GitSource(SourceSettings("policies", sys.argv[1], path="prod"), Path(sys.argv[2]), SystemClock())
 print("ready", flush=True)

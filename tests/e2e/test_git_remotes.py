@@ -226,6 +226,25 @@ async def test_an_unchanged_remote_costs_one_question(tmp_path: Path, server: Gi
     assert len(server.requests) == 2  # protocol 2: what can you do, then ls-refs
 
 
+async def test_section_3_row_3_nobody_else_is_asked_for_a_password(
+    tmp_path: Path, server: GitServer, monkeypatch: pytest.MonkeyPatch
+):
+    """Neither a helper that found its way into the mirror's configuration, nor one of the environment."""
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/marker\n")
+    program.chmod(0o755)
+    tried = source(tmp_path, f"{server.url}/policies.git")
+    await tried.read(None)
+    mirror = Repository(tmp_path / "cache" / "policies" / "mirror.git")
+    mirror.git("config", "credential.helper", str(program))
+    mirror.git("config", "core.askPass", str(program))
+    monkeypatch.setenv("GIT_ASKPASS", str(program))
+    monkeypatch.setenv("SSH_ASKPASS", str(program))
+    server.ask_for("x-access-token", TOKEN)
+    await refusal(tried)
+    assert not (tmp_path / "marker").exists()
+
+
 # Private repositories
 
 

@@ -182,7 +182,10 @@ class _Beginning:
 
 
 def _limit(pid: int) -> None:
-    """Bound what a hostile repository can make git take: memory of its own and the size of a file."""
+    """Bound what a hostile repository can make git take: memory of its own and the size of a file.
+
+    The first moments of its life are unbounded; nothing has come from the repository by then.
+    """
     with contextlib.suppress(ProcessLookupError):
         for what, most in _LIMITS.items():
             _, hard = resource.prlimit(pid, what)

@@ -136,10 +136,12 @@ def test_the_environment_is_exactly_the_given_one(tmp_path: Path, monkeypatch: p
 
 def test_section_3_row_3_no_file_grows_without_bound(tmp_path: Path):
     with pytest.raises(Failed):
-        commands(tmp_path).execute(sh("exec dd if=/dev/zero of=big bs=1 count=1 seek=3G"))
+        commands(tmp_path).execute(sh("sleep 0.2; exec dd if=/dev/zero of=big bs=1 count=1 seek=3G"))
     assert (tmp_path / "big").stat().st_size <= 2 << 30
 
 
 def test_section_3_row_3_memory_does_not_grow_without_bound(tmp_path: Path):
     with pytest.raises(Failed, match="MemoryError"):
-        commands(tmp_path).execute([sys.executable, "-I", "-c", "bytearray(2 << 30)"])
+        commands(tmp_path).execute(
+            [sys.executable, "-I", "-c", "import time; time.sleep(0.2); bytearray(2 << 30)"]
+        )

@@ -175,6 +175,7 @@ def test_section_3_row_3_git_knows_nothing_of_our_environment(
     assert options["http.followRedirects"] == "false"
     assert options["transfer.fsckObjects"] == "true"
     assert options["protocol.allow"] == "never"
+    assert options["core.fsmonitor"] == "false"
 
 
 def options_of(environment) -> dict[str, str]:
