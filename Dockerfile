@@ -9,7 +9,7 @@ RUN python -m venv /opt/rollout \
     && /opt/rollout/bin/python -m pip install --require-hashes --only-binary :all: -r locks/runtime.txt \
     && python -m venv /opt/build \
     && /opt/build/bin/python -m pip install --require-hashes --only-binary :all: -r locks/build.txt
-COPY pyproject.toml LICENSE ./
+COPY pyproject.toml LICENSE README.md ./
 COPY rollout rollout
 RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/rollout/bin/python -m pip install --no-deps --no-index dist/*.whl \
