@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 
 import click
@@ -12,12 +13,12 @@ from rollout.cli.commands import Commands, Wishes, general
 from rollout.cli.exits import BUG, INTERRUPTED, USAGE, Ends
 
 
-def main() -> int:
-    """The console script."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The console script; the exit code."""
     wishes = Wishes()
     sys.excepthook = _Hook(wishes)
     try:
-        return int(group().main(obj=wishes, standalone_mode=False, prog_name="rollout") or 0)
+        return int(group().main(arguments, obj=wishes, standalone_mode=False, prog_name="rollout") or 0)
     except Ends as end:
         _say(str(end))
         return end.code

@@ -15,7 +15,7 @@ from rollout.cli.exits import UNREACHABLE, USAGE, Ends
 from rollout.server.address import FREEZES, ORDERS, SOURCES, socket_of
 from rollout.settings import Settings
 
-PATIENCE = 30.0
+PATIENCE = 10.0
 """Seconds that an answer may take: an order is answered by the look that follows it."""
 _OK, _UNAVAILABLE = 200, 503
 
@@ -23,8 +23,9 @@ _OK, _UNAVAILABLE = 200, 503
 class Daemon:
     """The daemon of a state directory."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, patience: float = PATIENCE) -> None:
         self._state = settings.state
+        self._patience = patience
 
     @property
     def holder(self) -> Holder | None:
@@ -52,7 +53,7 @@ class Daemon:
         return self._ask(SOURCES, {"source": source, "reason": reason})
 
     def _ask(self, path: str, plain: Mapping[str, Any]) -> Mapping[str, str]:
-        connection = _UnixConnection(socket_of(self._state))
+        connection = _UnixConnection(socket_of(self._state), self._patience)
         try:
             connection.request("POST", path, json.dumps(plain), {"Content-Type": "application/json"})
             answer = connection.getresponse()
@@ -78,12 +79,15 @@ class Daemon:
         if here is None:
             return not_running()
         if isinstance(error, TimeoutError):
-            why = f"it took the order and did not answer within {PATIENCE:.0f} s"
+            why = f"it took the order and did not answer within {self._patience:g} s"
         elif isinstance(error, FileNotFoundError | ConnectionRefusedError):
             why = "its control socket is not there (yet)"
         else:
             why = str(error) or type(error).__name__
-        return f"the daemon does not answer: {why}. {here.say(SystemClock().now())}"
+        hangs = (
+            f"If it hangs: kill -9 {here.pid}; nothing is lost by that, and `rollout abort` works without it"
+        )
+        return f"the daemon does not answer: {why}. {here.say(SystemClock().now())}. {hangs}"
 
 
 def not_running() -> str:
@@ -94,8 +98,8 @@ def not_running() -> str:
 class _UnixConnection(http.client.HTTPConnection):
     """HTTP over a unix socket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=PATIENCE)
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
