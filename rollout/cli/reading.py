@@ -12,7 +12,7 @@ from rollout.adapters.journals.reader import Known, Reader, read_only
 from rollout.adapters.lock import FILE, Holder, holder
 from rollout.cli.exits import USAGE, Ends
 from rollout.core.moment import Moment
-from rollout.core.words import count, span
+from rollout.core.words import counted, span
 from rollout.ports import Freeze, SourceState
 from rollout.settings import Settings
 
@@ -102,9 +102,7 @@ class Picture:
             said += [f"source {name}: {source.problem}"] if source.problem else []
             said += [f"source {name}: {complaint}" for complaint in source.complaints]
         if self.undelivered:
-            said.append(
-                f"{count(self.undelivered)} alerts were not delivered; `rollout doctor` looks at the sinks"
-            )
+            said.append(f"not delivered yet: {counted(self.undelivered, 'alert')}; see `rollout doctor`")
         return [note for note in said if note]
 
 
