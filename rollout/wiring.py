@@ -22,6 +22,7 @@ from rollout.adapters.parsing import ChildParser
 from rollout.adapters.sinks.log import Log
 from rollout.adapters.sinks.slack import Slack
 from rollout.adapters.sinks.webhook import Webhook
+from rollout.adapters.supervisor import Supervisor
 from rollout.engine.daemon import Daemon
 from rollout.engine.engine import Engine, Outside
 from rollout.engine.outbox import Postman
@@ -51,6 +52,8 @@ class Closes(Protocol):
         ...
 
 
+SHUTDOWN = 1.0
+"""Seconds that requests under way get when the daemon stops."""
 CONTROL = "control.sock"
 """The control socket's name in the state directory."""
 
@@ -137,10 +140,16 @@ async def run_daemon(settings: Settings) -> None:
     exposition = Exposition()
     async with open_all(settings) as opened, contextlib.AsyncExitStack() as stack:
         engine = opened.engine
+        supervisor = Supervisor()
+
+        def beat() -> None:
+            opened.lock.beat()
+            supervisor.beat()
+
         daemon = Daemon(
             engine,
             opened.postman,
-            beat=opened.lock.beat,
+            beat=beat,
             prune=lambda: opened.journal.prune(engine.clock.now()),
             observed=exposition.observe,
             gone=exposition.forget,
@@ -151,11 +160,13 @@ async def run_daemon(settings: Settings) -> None:
         if settings.listen:
             await _serve(make_app(exposition, engine, daemon, opened.postman), settings.listen, stack)
         await _control(make_control(engine), settings, stack)
+        supervisor.ready()
         await daemon.run()
+        supervisor.stopping()
 
 
 async def _serve(app: web.Application, listen: str, stack: contextlib.AsyncExitStack) -> None:
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     host, _, port = listen.rpartition(":")
@@ -171,7 +182,7 @@ async def _control(app: web.Application, settings: Settings, stack: contextlib.A
     """The control socket; the directory (0700) and the socket's mode say who may speak."""
     path = settings.state / CONTROL
     path.unlink(missing_ok=True)
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.UnixSite(runner, path).start()

@@ -52,15 +52,16 @@ def take(
     state: SourceState, tree: Tree, parsed: Sequence[Parsed], old: Mapping[str, Policy], now: datetime
 ) -> Taken:
     """Read a tree's files into the source's policies."""
-    complaints = tuple(str(complaint) for file in parsed for complaint in file.complaints)
-    complaints += tuple(f"{file.path}: {file.refused}" for file in tree.files if file.refused)
-    broken = {file.path for file in parsed if file.complaints} | {
-        file.path for file in tree.files if file.refused
-    }
     fresh = {policy.name: policy for file in parsed for policy in file.policies}
-    kept = {
-        name: policy for name, policy in old.items() if policy.origin.path in broken and name not in fresh
+    emptied = {
+        file.path: f"{file.path}: held {name} and holds no policy now: delete the file to withdraw it"
+        for file in parsed
+        for name, policy in old.items()
+        if policy.origin.path == file.path and not (file.policies or file.complaints or name in fresh)
     }
+    complaints = (*(str(complaint) for file in parsed for complaint in file.complaints), *emptied.values())
+    broken = {file.path for file in parsed if file.complaints} | emptied.keys()
+    kept = {name: one for name, one in old.items() if one.origin.path in broken and name not in fresh}
     policies = {name: _unchanged(old.get(name), policy) for name, policy in (kept | fresh).items()}
     gone = old.keys() - policies.keys()
     seen = replace(state, attempted=tree.commit, seen_at=now, complaints=complaints, rewritten=False)

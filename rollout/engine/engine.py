@@ -14,6 +14,7 @@ from rollout.core.model import (
     Decision,
     Hold,
     Order,
+    Policy,
     Ramping,
     State,
     Steady,
@@ -35,6 +36,7 @@ from rollout.ports import (
     Clock,
     Freeze,
     Journal,
+    Lost,
     Mesh,
     Metrics,
     Parser,
@@ -87,6 +89,7 @@ class Engine:
         self._parser = outside.parser
         self._polling = {name: asyncio.Lock() for name in sources}
         self._lost: dict[str, int] = {}
+        self._read: set[str] = set()
         self._resting: dict[str, State] = {}
         self._shout = shout
         self._breaker = Breaker(lambda: sum(isinstance(one.state, Ramping) for one in self.rollouts.values()))
@@ -110,13 +113,12 @@ class Engine:
         self._shout(alerts_of(rollout, decision, self.world.sinks, self.clock.now()))
 
     def _restore(self, remembered: Remembered) -> None:
-        """Everything as the journal has it; sources that the settings no longer name are withdrawn."""
+        """Everything as the journal has it, also policies of a source that the settings no longer name."""
         self.catalogue.sources = {name: remembered.sources.get(name, SourceState()) for name in self._ports}
         self.catalogue.policies = {name: {} for name in self._ports}
         for name, policy in remembered.policies.items():
-            if policy.origin.source in self._ports:
-                self.catalogue.policies[policy.origin.source][name] = policy
-                self.catalogue.in_force[name] = policy
+            self.catalogue.policies.setdefault(policy.origin.source, {})[name] = policy
+            self.catalogue.in_force[name] = policy
         self.catalogue.settle()
         for name, state in remembered.states.items():
             asked = self.catalogue.in_force.get(name) or Withdrawn(name)
@@ -164,20 +166,23 @@ class Engine:
                 tree = await self._ports[name].read(state.accepted)
                 taken = refuse(state, tree, now, allow_rewrite=self._settings_of(name).allow_rewrite)
                 if taken is None:
-                    parsed = await self._parser.parse([file for file in tree.files if not file.refused])
+                    parsed = await self._parser.parse(tree.files)
                     taken = take(state, tree, parsed, self.catalogue.policies[name], now)
             except Unavailable as trouble:
-                await self._keep(name, self._missed(name, state, str(trouble)))
+                await self._keep(name, self._missed(name, state, trouble))
                 return
             self._lost[name] = 0
             await self._keep(name, taken)
 
-    def _missed(self, name: str, state: SourceState, why: str) -> Taken:
-        """The source did not answer: nothing changes but what is said of it (I10)."""
+    def _missed(self, name: str, state: SourceState, trouble: Unavailable) -> Taken:
+        """The source did not answer: nothing changes but what is said of it (I10). One known to be gone
+        (its branch, its folder) is told at once (G4).
+        """
         missed = self._lost[name] = self._lost.get(name, 0) + 1
         poll = self._settings_of(name).poll
-        pages = missed == LOST_NOTIFY or (missed - 1) * poll < LOST_PAGE <= missed * poll
-        return Taken(replace(state, problem=why), pages=pages)
+        gone = isinstance(trouble, Lost) and state.problem != str(trouble)
+        pages = gone or missed == LOST_NOTIFY or (missed - 1) * poll < LOST_PAGE <= missed * poll
+        return Taken(replace(state, problem=str(trouble)), pages=pages)
 
     async def _keep(self, name: str, taken: Taken) -> None:
         """Remember what became of a source; nothing is written while nothing changes."""
@@ -203,9 +208,26 @@ class Engine:
                 },
             )
         self.catalogue.sources[name] = taken.state
+        if not taken.state.problem:
+            self._read.add(name)
+        changed = self._drop_orphans(taken.policies or {})
         if taken.policies is not None and taken.policies != self.catalogue.policies[name]:
             self.catalogue.policies[name] = dict(taken.policies)
+            changed = True
+        if changed:
             self._apply()
+
+    def _drop_orphans(self, fresh: Mapping[str, Policy]) -> bool:
+        """A source that the settings no longer name (renamed, perhaps) loses a policy to who offers it, and
+        the rest once every other source was read: until then absence proves nothing (I11).
+        """
+        orphans = self.catalogue.policies.keys() - self._ports.keys()
+        for orphan in orphans:
+            left = {name: one for name, one in self.catalogue.policies[orphan].items() if name not in fresh}
+            self.catalogue.policies[orphan] = left
+            if self._read >= self._ports.keys():
+                del self.catalogue.policies[orphan]
+        return bool(orphans)
 
     def _apply(self) -> None:
         """Bring the rollouts in line with the policies that are in force."""
@@ -231,7 +253,8 @@ class Engine:
     def _alerts(self, name: str, taken: Taken) -> tuple[tuple[str, Alert], ...]:
         now, state = self.clock.now(), taken.state
         said = state.problem or "; ".join(state.complaints)
-        pages = state.rewritten or "refused" in state.problem or self._lost.get(name, 0) > LOST_NOTIFY
+        lost = self._lost.get(name, 0)
+        pages = bool(state.problem) and lost != LOST_NOTIFY
         alert = Alert(
             f"source/{name}/{state.attempted}/{now:%Y-%m-%dT%H}",
             f"source {name}",

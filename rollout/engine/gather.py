@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from rollout.core.model import Sample, Unseen
 from rollout.ports import Clock, Metrics, Question
@@ -17,33 +18,18 @@ class Gatherer:
     def __init__(self, source: Metrics, clock: Clock) -> None:
         self._source = source
         self._clock = clock
-        self._asked: list[tuple[Question, float, asyncio.Future[Sample | Unseen]]] = []
-        self._readings: set[asyncio.Task[None]] = set()
+        self._asked: dict[Question, float] = {}
+        self._reading: asyncio.Task[Mapping[Question, Sample | Unseen]] | None = None
 
     async def ask(self, question: Question, deadline: float) -> Sample | Unseen:
         """One question's answer; at most about ``deadline`` seconds."""
-        answer: asyncio.Future[Sample | Unseen] = asyncio.get_running_loop().create_future()
-        self._asked.append((question, deadline, answer))
-        if len(self._asked) == 1:
-            reading = asyncio.create_task(self._read())
-            self._readings.add(reading)
-            reading.add_done_callback(self._readings.discard)
-        return await answer
+        self._asked[question] = min(deadline, self._asked.get(question, deadline))
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read())
+        return (await asyncio.shield(self._reading))[question]
 
-    async def _read(self) -> None:
+    async def _read(self) -> Mapping[Question, Sample | Unseen]:
         await self._clock.sleep(MOMENT)
-        asked, self._asked = self._asked, []
-        questions = list(dict.fromkeys(question for question, _, _ in asked))
-        try:
-            read = await self._source.read(questions, min(deadline for _, deadline, _ in asked))
-        except BaseException as bug:
-            for _, _, answer in asked:
-                if not answer.done():
-                    answer.set_exception(bug if isinstance(bug, Exception) else asyncio.CancelledError())
-            if not isinstance(bug, Exception):
-                raise
-            return
-        answers = dict(zip(questions, read, strict=True))
-        for question, _, answer in asked:
-            if not answer.done():
-                answer.set_result(answers[question])
+        asked, self._asked, self._reading = self._asked, {}, None
+        read = await self._source.read(list(asked), min(asked.values()))
+        return dict(zip(asked, read, strict=True))

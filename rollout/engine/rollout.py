@@ -24,6 +24,8 @@ from rollout.core.reason import Reason
 
 SPREAD = 10.0
 """Looks rarer than this (seconds) are spread, so that a thousand rollouts at rest never come due at once."""
+A_HAIR = 1e-6
+"""Of an interval: a look that comes by a rounding error early is that look, not the one before it."""
 CONFIRM = 0.02
 """Seconds from a write to the look that reads it back."""
 UNSETTLED = (Reason.SETTLING, Reason.GOING_HOME)
@@ -96,8 +98,9 @@ class Rollout:
             return
         if interval != self.interval:
             self.anchor, self.interval = now - self.phase * interval * (interval > SPREAD), interval
-        self.due = self.anchor + (math.floor((now - self.anchor) / interval) + 1) * interval
-        if ripe_in is not None:
+        passed = math.floor((now - self.anchor) / interval + A_HAIR)
+        self.due = self.anchor + (passed + 1) * interval
+        if ripe_in is not None and self.decision is not None and self.decision.reason is Reason.BAKING:
             self.due = min(self.due, now + max(ripe_in, CONFIRM))
         if self.decision is not None and self.decision.reason in UNSETTLED:
             self.patience = min(2 * self.patience, interval)
