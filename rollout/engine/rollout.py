@@ -29,6 +29,8 @@ A_HAIR = 1e-6
 CONFIRM = 0.02
 """Seconds from a write to the look that reads it back."""
 UNSETTLED = (Reason.SETTLING, Reason.GOING_HOME)
+PASSING = (Reason.ADOPTED, Reason.OTHER_ROUTE, Reason.ROLLED_BACK)
+"""Reasons of a moment, after which the next look says what comes of it."""
 
 
 @dataclass(slots=True)
@@ -102,6 +104,8 @@ class Rollout:
         self.due = self.anchor + (passed + 1) * interval
         if ripe_in is not None and self.decision is not None and self.decision.reason is Reason.BAKING:
             self.due = min(self.due, now + max(ripe_in, CONFIRM))
+        if self.decision is not None and self.decision.reason in PASSING:
+            self.due = now + CONFIRM
         if self.decision is not None and self.decision.reason in UNSETTLED:
             self.patience = min(2 * self.patience, interval)
             self.due = min(self.due, now + self.patience)
