@@ -53,20 +53,25 @@ class Admin:
         Raises:
             Silent: one of them was not answered, or not well.
         """
-        wait = deadline
-        if self._silent_since is not None:
-            wait = min(deadline, SHORT)
-            if self._asked:  # one question at a time is heaped on a proxy that hangs
-                await asyncio.wait(self._asked, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
-                if self._silent_since is not None:
-                    raise Silent(self._overdue(wait))
+        until = self._clock.monotonic() + deadline
+        if self._hangs() and self._asked:
+            # No second question is heaped on a proxy that hangs: the one under way is the probe.
+            waited = min(deadline, SHORT)
+            await asyncio.wait(self._asked, timeout=waited, return_when=asyncio.FIRST_COMPLETED)
+            if self._hangs() and self._asked:
+                raise Silent(self._overdue(waited))
+        wait = max(0.0, until - self._clock.monotonic())
+        wait = min(wait, SHORT) if self._hangs() else wait
         task = asyncio.create_task(self._all(paths))
         self._asked.add(task)
         task.add_done_callback(self._answered)
         done, _ = await asyncio.wait({task}, timeout=wait)
         if not done:
-            raise Silent(self._overdue(wait))
+            raise Silent(self._overdue(deadline))
         return task.result()
+
+    def _hangs(self) -> bool:
+        return self._silent_since is not None
 
     def _answered(self, task: asyncio.Task[list[bytes]]) -> None:
         self._asked.discard(task)
@@ -84,8 +89,8 @@ class Admin:
         return list(await asyncio.gather(*(self._get(path) for path in paths)))
 
     async def _get(self, path: str) -> bytes:
-        url = URL(self._base + path, encoded=True)
         try:
+            url = URL(self._base + path, encoded=True)
             async with self._session().get(url, allow_redirects=False) as answer:
                 if answer.status != 200:  # noqa: PLR2004 - the one good status
                     raise Silent(f"answered with status {answer.status}")
@@ -124,7 +129,7 @@ def _why(error: Exception) -> str:
             return "broke off in the middle of its answer"
         case aiohttp.ServerDisconnectedError() | ConnectionResetError():
             return "closed the connection without an answer"
-        case aiohttp.InvalidURL():
+        case aiohttp.InvalidURL() | ValueError() | aiohttp.NonHttpUrlClientError():
             return "has an address that is not host:port"
         case _:
             return f"did not answer in HTTP: {type(error).__name__}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import resource
 import sys
 import time
 from collections import Counter
@@ -344,3 +345,54 @@ async def test_mode_and_owner_stay(start_site):
         for split in (HALF, HOME):
             await write(mesh, site.route, split)
             assert site.path.stat().st_mode & 0o777 == 0o640
+
+
+@contextlib.contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may grow: what a full disk is to a writer."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_full_disk_stops_the_rise_and_not_the_way_home(start_site):
+    """Q1, DESIGN 14.14: nothing rises that cannot be written, but the way home lies there already."""
+    site = start_site()
+    async with mesh_of(site) as mesh:
+        seen = await mesh.read(site.route, 2.0)
+        with full_disk(), pytest.raises(Unavailable, match="could not be written"):
+            await mesh.write(site.route, HALF, version=seen.version, home=HOME, epoch=1)
+        assert (await mesh.read(site.route, 2.0)).version == seen.version
+        await write(mesh, site.route, HALF)
+        seen = await settled(mesh, site.route, HALF)
+        with full_disk():
+            await mesh.write(site.route, HOME, version=seen.version, home=HOME, epoch=1)
+        await settled(mesh, site.route, HOME)
+
+
+async def test_a_staged_file_that_was_touched_is_made_anew(start_site):
+    """What lies beside a route's file is used only as it was left there."""
+    site = start_site()
+    async with mesh_of(site) as mesh:
+        await write(mesh, site.route, HALF)
+        (site.routes / ".jazz.yaml.home").write_text("resources: []\n")
+        await write(mesh, site.route, HOME)
+        await settled(mesh, site.route, HOME)
+        await write(mesh, site.route, HALF)
+        (site.routes / ".jazz.yaml.home").unlink()
+        await write(mesh, site.route, HOME)
+        await settled(mesh, site.route, HOME)
+
+
+async def test_a_name_cannot_leave_the_folder(tmp_path):
+    """A policy names a route, never a path: what is outside the folder is neither read nor written."""
+    (tmp_path / "x.yaml").write_text(FOREIGN)
+    (tmp_path / "routes").mkdir()
+    mesh = EnvoyFiles(EnvoyMesh("edge", tmp_path / "routes", ()), SystemClock())
+    for name in ("../x", "/etc/passwd", ".x", "x\0"):
+        with pytest.raises(Unavailable, match="cannot be the name of a file"):
+            await mesh.read(Route("envoy", "edge", name), 1.0)
+    await mesh.close()

@@ -20,7 +20,42 @@ UNREADY = (
     "active_hc_timeout",
     "excluded_via_immediate_hc_fail",
 )
-READY = {None, "HEALTHY", "UNKNOWN", "DEGRADED"}
+READY = (None, "HEALTHY", "UNKNOWN", "DEGRADED")
+
+
+SHARED = 0.2
+"""Seconds for which one list of endpoints serves all routes: it names every cluster, so it is the big one."""
+
+
+class Endpoints:
+    """Ready endpoints by backend at one proxy, asked for once by all routes that are read together."""
+
+    def __init__(self, proxy: Admin, clock: Clock) -> None:
+        self._proxy = proxy
+        self._clock = clock
+        self._asked_at = 0.0
+        self._answer: asyncio.Task[dict[str, int] | Silent] | None = None
+
+    async def read(self, deadline: float) -> dict[str, int] | Silent:
+        """Counts that are at most ``SHARED`` seconds old, or why there are none."""
+        now = self._clock.monotonic()
+        if self._answer is None or now - self._asked_at > SHARED or self._failed(self._answer):
+            self._answer = asyncio.create_task(self._ask(deadline))
+            self._asked_at = now
+        answer = self._answer
+        done, _ = await asyncio.wait({answer}, timeout=deadline)
+        return answer.result() if done else Silent(f"did not answer within {deadline:g} s")
+
+    @staticmethod
+    def _failed(answer: asyncio.Task[dict[str, int] | Silent]) -> bool:
+        return answer.done() and (answer.cancelled() or isinstance(answer.result(), Silent))
+
+    async def _ask(self, deadline: float) -> dict[str, int] | Silent:
+        try:
+            [body] = await self._proxy.ask(["/clusters?format=json"], deadline)
+            return ready_endpoints(body)
+        except Silent as silence:
+            return silence
 
 
 class Proxies:
@@ -28,6 +63,7 @@ class Proxies:
 
     def __init__(self, names: Sequence[str], clock: Clock) -> None:
         self._admins = Admins(names, clock)
+        self._endpoints = [Endpoints(proxy, clock) for proxy in self._admins.proxies]
         self._clock = clock
         self._rejections: dict[tuple[str, str], int] = {}
 
@@ -37,8 +73,9 @@ class Proxies:
         """Each proxy's word on a route whose file bears ``version_info`` and the splits ``wanted``; and the
         ready endpoints of each backend at the proxy that has fewest.
         """
+        asked = zip(self._admins.proxies, self._endpoints, strict=True)
         answers = await asyncio.gather(
-            *(self._ask(proxy, route, version_info, wanted, deadline) for proxy in self._admins.proxies)
+            *(self._ask(*each, route, version_info, wanted, deadline) for each in asked)
         )
         counts = [ready for _, ready in answers if ready is not None]
         backends = {name for count in counts for name in count}
@@ -52,28 +89,43 @@ class Proxies:
         await self._admins.close()
 
     async def _ask(
-        self, proxy: Admin, route: Route, version_info: str, wanted: tuple[Split, ...], deadline: float
+        self,
+        proxy: Admin,
+        endpoints: Endpoints,
+        route: Route,
+        version_info: str,
+        wanted: tuple[Split, ...],
+        deadline: float,
     ) -> tuple[ProxySeen, dict[str, int] | None]:
+        seen, ready = await asyncio.gather(
+            self._seen(proxy, route, version_info, wanted, deadline), endpoints.read(deadline)
+        )
+        if isinstance(ready, Silent):
+            return ProxySeen(proxy.name, unreachable=seen.unreachable or str(ready)), None
+        return seen, None if seen.unreachable else ready
+
+    async def _seen(
+        self, proxy: Admin, route: Route, version_info: str, wanted: tuple[Split, ...], deadline: float
+    ) -> ProxySeen:
         until = self._clock.monotonic() + deadline
         dump = f"/config_dump?resource=dynamic_route_configs&name_regex={_exactly(quote(route.name))}"
+        rejected = ""
         try:
-            routes, clusters = await proxy.ask([dump, "/clusters?format=json"], deadline)
-            ready = ready_endpoints(clusters)
-            try:
-                found, version = routing(routes, route)
-            except Unclear as why:
-                return ProxySeen(proxy.name, rejected=str(why)), ready
-            rejected = ""
-            # Where the version that is in force is the file's, the file was accepted. Where it is not, it may
-            # be that nothing but the version changed: Envoy then keeps the old one, and counters must tell.
+            [body] = await proxy.ask([dump], deadline)
+            found, version = routing(body, route)
+            # Where the version in force is the file's, the file was accepted. Where it is not, it may be that
+            # nothing but the version changed: Envoy then keeps the old one, and counters must tell.
             if version != version_info or found != wanted:
-                left = max(0.0, until - self._clock.monotonic())
-                rejected = await self._rejected(proxy, route, version_info, left)
+                rejected = await self._rejected(proxy, route, version_info, until - self._clock.monotonic())
         except Silent as silence:
-            return ProxySeen(proxy.name, unreachable=str(silence)), None
-        return ProxySeen(proxy.name, found, rejected=rejected), ready
+            return ProxySeen(proxy.name, unreachable=str(silence))
+        except Unclear as why:
+            return ProxySeen(proxy.name, rejected=str(why))
+        return ProxySeen(proxy.name, found, rejected=rejected)
 
     async def _rejected(self, proxy: Admin, route: Route, version_info: str, deadline: float) -> str:
+        if deadline <= 0:
+            raise Silent("answered too slowly to be asked what it rejected")
         name = stat_name(route.name)
         pattern = _exactly(rf"http\..*\.rds\.{quote(name)}\.(?:version_text|update_rejected)")
         [body] = await proxy.ask([f"/stats?format=json&filter={pattern}"], deadline)

@@ -8,7 +8,9 @@ well (timeout, reset, refused connection, overflow, a body that breaks off) is a
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import quote as url_quote
 
 from rollout.adapters.envoy_admin import Admin, Admins, Silent, parse, quote, stat_name
@@ -64,12 +66,12 @@ class EnvoyStats:
         self._admins = Admins(settings.admin, clock)
 
     async def read(self, questions: Sequence[Question], deadline: float) -> Sequence[Sample | Unseen]:
-        backends = sorted({backend for question in questions for backend in question.backends})
-        codes = sorted({code for question in questions for code in question.codes})
+        backends = tuple(sorted({backend for question in questions for backend in question.backends}))
+        codes = tuple(sorted({code for question in questions for code in question.codes}))
         if not backends:
             return [Sample(()) for _ in questions]
-        path = stats_path(backends, codes)
-        answers = await asyncio.gather(*(_ask(proxy, path, deadline) for proxy in self._admins.proxies))
+        inquiry = inquire(backends, codes)
+        answers = await asyncio.gather(*(_ask(proxy, inquiry, deadline) for proxy in self._admins.proxies))
         return [_sample(question, answers) for question in questions]
 
     async def close(self) -> None:
@@ -81,10 +83,10 @@ Counters = Mapping[str, int]
 Answer = tuple[str, Counters | Silent]
 
 
-async def _ask(proxy: Admin, path: str, deadline: float) -> Answer:
+async def _ask(proxy: Admin, inquiry: Inquiry, deadline: float) -> Answer:
     try:
-        [body] = await proxy.ask([path], deadline)
-        return proxy.name, counters(body)
+        [body] = await proxy.ask([inquiry.path], deadline)
+        return proxy.name, counters(body, inquiry.names)
     except Silent as silence:
         return proxy.name, silence
 
@@ -104,44 +106,56 @@ def _sample(question: Question, answers: Iterable[Answer]) -> Sample | Unseen:
     return Sample(tuple(found), tuple(silent))
 
 
-def stats_path(backends: Sequence[str], codes: Sequence[str]) -> str:
-    """The admin address that answers for these backends and codes: only statistics that were ever touched,
-    as Envoy looks at the rest three times as long.
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """The admin address to ask, and the names that the answer may hold (``None``: of any cluster)."""
+
+    path: str
+    names: frozenset[str] | None
+
+
+@functools.lru_cache(maxsize=4)
+def inquire(backends: tuple[str, ...], codes: tuple[str, ...]) -> Inquiry:
+    """What to ask about these backends and codes: only statistics that were ever touched, as Envoy looks at
+    the rest three times as long.
     """
     exact = (f"{prefix}upstream_rq_{code}" for code in codes for prefix in ("", "retry."))
-    keys = "|".join(quote(key) for key in dict.fromkeys((*ASKED, *exact)))
-    names = "|".join(quote(stat_name(backend)) for backend in backends)
-    return next(
-        path
-        for some in (names, ".+")
-        for path in [
-            "/stats?usedonly&format=json&filter="
-            + url_quote(rf"^(?:{quote(UPTIME)}|cluster\.(?:{some})\.(?:{keys}))$", safe="")
-        ]
-        if len(path) <= LONGEST or some == ".+"
+    keys = tuple(dict.fromkeys((*ASKED, *exact)))
+    clusters = [stat_name(backend) for backend in backends]
+    path = _stats_path("|".join(map(quote, clusters)), keys)
+    if len(path) > LONGEST:
+        return Inquiry(_stats_path(".+", keys), None)
+    return Inquiry(
+        path, frozenset({UPTIME, *(f"cluster.{cluster}.{key}" for cluster in clusters for key in keys)})
     )
 
 
-def counters(body: bytes) -> Counters:
-    """The counters and gauges of an answer by name.
+def _stats_path(clusters: str, keys: Iterable[str]) -> str:
+    either = "|".join(map(quote, keys))
+    pattern = rf"^(?:{quote(UPTIME)}|cluster\.(?:{clusters})\.(?:{either}))$"
+    return f"/stats?usedonly&format=json&filter={url_quote(pattern, safe='')}"
+
+
+def counters(body: bytes, names: frozenset[str] | None) -> Counters:
+    """The counters and gauges of an answer by name. Of five megabytes too: no loop of ours goes over them.
 
     Raises:
         Silent: anything about it is not as Envoy answers: then no number in it is believed.
     """
-    found: dict[str, int] = {}
-    for stat in parse(body, "stats"):
-        match stat:
-            case {"name": str(name), "value": int(value)} if type(value) is int and value >= 0:
-                if found.setdefault(name, value) != value:
-                    raise Silent(f"answered two values for {name}")
-            case {"histograms": dict()}:
-                pass
-            case {"name": str(name)}:
-                raise Silent(f"answered {name} without a count")
-            case _:
-                raise Silent("answered statistics without names; is this Envoy's admin port?")
+    stats = parse(body, "stats")
+    try:
+        found: dict[str, int] = {stat["name"]: stat["value"] for stat in stats}
+    except (TypeError, KeyError):
+        raise Silent("answered statistics without names or values; is this Envoy's admin port?") from None
     if UPTIME not in found:
         raise Silent(f"answered without {UPTIME}; is this Envoy's admin port?")
+    if len(found) < len(stats):
+        raise Silent("answered one statistic twice")
+    if names is not None and (foreign := found.keys() - names):
+        raise Silent(f"answered {next(iter(foreign))}, which was not asked for")
+    if set(map(type, found.values())) != {int} or min(found.values()) < 0:
+        bad = next(name for name, value in found.items() if type(value) is not int or value < 0)
+        raise Silent(f"answered {bad} without a count")
     return found
 
 
