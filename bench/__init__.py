@@ -1,0 +1,1 @@
+"""Measured, not claimed: each module is one benchmark, `python -m bench` runs them."""

@@ -1,0 +1,58 @@
+"""`python -m bench [NAME ...] [--quick]`: one JSON object a line; exit code 1 when a budget is missed."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+from types import MappingProxyType
+
+from bench.figures import Figure
+
+BENCHES = MappingProxyType(
+    {
+        "rollback": ("rollback.from_the_start", "a canary that is dead from the start goes home"),
+        "rollback-50": ("rollback.in_the_middle", "a canary that dies in the 50 % step goes home"),
+        "rollback-last": ("rollback.in_the_end", "a canary that dies in the last step goes home"),
+        "commit": ("commit.measure", "from a commit to the first canary request"),
+        "restart": ("restart.measure", "from kill -9 to looking again"),
+        "decide": ("decide.measure", "one decision about a ramping rollout"),
+        "lint": ("lint.measure", "1 000 policies"),
+        "help": ("help.measure", "cold start of `rollout --help`"),
+        "steady": ("steady.measure", "1 000 policies at rest and 100 ramping"),
+    }
+)
+"""By name: the function that measures, and what."""
+
+
+def find(name: str) -> Callable[..., Iterable[Figure]]:
+    """The function that measures; each module is imported only when it is asked for."""
+    module, _, function = BENCHES[name][0].partition(".")
+    found: Callable[..., Iterable[Figure]] = getattr(importlib.import_module(f"bench.{module}"), function)
+    return found
+
+
+def main() -> int:
+    """Run what was asked for, or everything."""
+    listed = "\n".join(f"  {name:14} {what}" for name, (_, what) in BENCHES.items())
+    parser = argparse.ArgumentParser(
+        "python -m bench",
+        description=f"Measure against the budgets. The benches:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which; without any: all")
+    parser.add_argument("--quick", action="store_true", help="fewer runs: does it work, not how well")
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.names if name not in BENCHES]:
+        parser.error(f"there is no bench {unknown[0]}; there are: {', '.join(BENCHES)}")
+    missed = False
+    for name in asked.names or BENCHES:
+        for figure in find(name)(quick=asked.quick):
+            print(figure.line(name), flush=True)
+            missed |= figure.ok is False
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
