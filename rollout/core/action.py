@@ -9,13 +9,13 @@ from dataclasses import replace
 from typing import assert_never
 
 from rollout.core import ladder
-from rollout.core.convergence import ready
+from rollout.core.convergence import exposure, ready
 from rollout.core.model import (
+    FULL,
     Held,
     Intent,
     MeshSeen,
     Observation,
-    Past,
     Ramping,
     RollingBack,
     SetSplit,
@@ -26,6 +26,7 @@ from rollout.core.model import (
     Unseen,
     Why,
 )
+from rollout.core.past import past_of
 from rollout.core.turn import Turn
 
 
@@ -54,20 +55,17 @@ def enact(turn: Turn, seen: Observation) -> tuple[State, tuple[SetSplit, ...]]:
         return state, ()
     if mesh.splits == (wanted,):
         return _confirmed(state), ()
-    past = (
-        state.was.past if isinstance(state, Held) and not isinstance(state.was, Unadopted) else _past(state)
-    )
+    past = past_of(state)
+    assert past is not None  # noqa: S101 - what was never adopted wants no split
+    stable = past.stable.backend
     if not turn.acts or seen.observe or any(ready(mesh, name) == 0 for name in _gaining(mesh, wanted)):
         return state, ()
-    action = SetSplit(wanted, mesh.version, Split.all_on(past.stable.backend))
+    if not turn.rises and exposure(mesh, stable) < FULL - wanted.weight(stable):
+        return state, ()
+    action = SetSplit(wanted, mesh.version, Split.all_on(stable))
     if isinstance(state, Held):
         return state, (action,)
     return replace(state, intent=Intent(mesh.version, seen.now, shown=mesh.splits)), (action,)
-
-
-def _past(state: State) -> Past:
-    assert isinstance(state, Steady | Ramping | RollingBack)  # noqa: S101 - the other states want no split
-    return state.past
 
 
 def _gaining(mesh: MeshSeen, wanted: Split) -> list[str]:
@@ -77,7 +75,9 @@ def _gaining(mesh: MeshSeen, wanted: Split) -> list[str]:
 
 
 def _confirmed(state: State) -> State:
-    """The weight was seen: from now on a lower one is somebody's wish."""
+    """The weight was seen: from now on a lower one is somebody's wish, and nobody else's hand is in it."""
+    if isinstance(state, Steady | Ramping) and state.drift.reads:
+        state = replace(state, drift=replace(state.drift, reads=0))
     match state:
         case Steady(intent=Intent()) | RollingBack(intent=Intent()):
             return replace(state, intent=None)

@@ -73,12 +73,12 @@ def _first(look: Look, rate: float) -> Rung:
 
 def _probe(look: Look, probe: Probe) -> Turn:
     state, counts = look.state, look.state.counts[0]
-    if not probe.aimed and counts.canary_n + counts.stable_n >= RATE_REQUESTS and counts.seconds:
+    calm = look.increment is not None and judge.is_calm(look.increment, look.findings)
+    if calm and not probe.aimed and counts.canary_n + counts.stable_n >= RATE_REQUESTS and counts.seconds:
         aimed = _first(look, (counts.canary_n + counts.stable_n) / counts.seconds)
         if ladder.weight_of(aimed, state.policy) > probe.weight:
             return _climb(look, aimed, Reason.RAISED)
     enough = look.findings[0].step.canary_n >= ladder.PROBE_LEAST
-    calm = look.increment is not None and judge.is_calm(look.increment, look.findings)
     rung = ladder.after(probe, state.policy, fast=state.fast)
     if rung is not None and ((enough and calm) or state.haste is not Haste.NONE):
         return _climb(look, rung, Reason.RAISED)
@@ -88,9 +88,11 @@ def _probe(look: Look, probe: Probe) -> Turn:
 def _bake(look: Look, stage: Stage) -> Turn:
     state, bake = look.state, ladder.bake_of(stage, look.state.policy)
     if state.haste is Haste.NONE:
-        if state.clock.baked < bake:
+        lacking = _lacking(look)
+        alarm = lacking is not None and lacking.reason is Reason.BOTH_OVER_LIMIT
+        if state.clock.baked < bake and not alarm:
             return say(look, Reason.BAKING, bake=bake)
-        if lacking := _lacking(look):
+        if lacking:
             return lacking
     rung = ladder.after(stage, state.policy, fast=state.fast)
     return _promote(look) if rung is None else _climb(look, rung, Reason.STEP_PASSED)
@@ -100,8 +102,11 @@ def _lacking(look: Look) -> Turn | None:
     """What keeps a baked step from having passed: law 4, every unknown resolves to "do not raise"."""
     for finding in look.findings:
         step, check = finding.step, finding.check
+        if step.canary_n < check.min_requests:
+            return say(look, Reason.TOO_FEW, requests=step.canary_n, needed=check.min_requests, arm="canary")
         if finding.verdict is Verdict.NO_DATA:
-            return say(look, Reason.TOO_FEW, requests=step.canary_n, needed=check.min_requests)
+            needed = judge.LEAST_STABLE
+            return say(look, Reason.TOO_FEW, requests=step.stable_n, needed=needed, arm="stable")
         if finding.lacking == "suspect":
             return say(look, Reason.SUSPECT, odds=finding.odds)
         if finding.lacking and isinstance(check, Limit):

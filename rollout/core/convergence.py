@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from rollout.core.counters import Increment
-from rollout.core.model import FULL, Flow, Intent, MeshSeen, Split, Tally, Weight, percent
+from rollout.core.model import FULL, NOTHING, Flow, Intent, MeshSeen, Split, Tally, Weight, percent
 
 ENOUGH = 100
 """Requests of a window in which the realised share is worth comparing."""
@@ -43,6 +43,11 @@ def exposure(mesh: MeshSeen, stable: str) -> Weight:
     return Weight(max((FULL - split.weight(stable) for split in mesh.splits), default=0))
 
 
+def least(mesh: MeshSeen, canary: str) -> Weight:
+    """The least that any managed entry gives to the canary."""
+    return min((split.weight(canary) for split in mesh.splits), default=NOTHING)
+
+
 def is_ours(mesh: MeshSeen, intent: Intent | None, *, unwritten: bool) -> bool:
     """Is a difference our own write that never happened? Its condition, the version, then still stands; or it
     was refused because the object moved, but not in its weights.
@@ -68,9 +73,10 @@ def follow(flow: Flow, look: Increment, weight: Weight) -> Flow:
     share = weight / FULL
     absent = window.canary_n == 0 and total * share >= EXPECTED
     if total < ENOUGH and not absent:
-        return Flow(window, flow.follows)
+        return Flow(window, flow.misses)
     sigma = math.sqrt(share * (1.0 - share) / total)
-    return Flow(Tally(), not absent and abs(window.canary_n / total - share) <= max(3 * sigma, TOLERANCE))
+    off = absent or abs(window.canary_n / total - share) > max(3 * sigma, TOLERANCE)
+    return Flow(Tally(), flow.misses + 1 if off else 0)
 
 
 def misled(weight: Weight) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from rollout.core.convergence import exposure, is_ours, shown
+from rollout.core.convergence import exposure, is_ours, least, shown
 from rollout.core.model import (
     FULL,
     Drift,
@@ -40,13 +40,12 @@ def drift(state: Steady | Ramping, wanted: Split, seen: Observation) -> Turn | N
         return None
     stable = state.past.stable.backend
     authorised, shows = Weight(FULL - wanted.weight(stable)), exposure(mesh, stable)
-    facts: dict[str, Fact] = {
-        "split": shown(mesh),
-        "authorised": percent(authorised),
-        "weight": percent(shows),
-    }
-    if isinstance(state, Ramping) and shows < authorised:
-        return Turn(Held(state, Why.LOWERED, shows), Reason.LOWERED, facts)
+    facts: dict[str, Fact] = {"split": shown(mesh), "authorised": percent(authorised)}
+    if isinstance(state, Ramping) and shows <= authorised:
+        lowered = least(mesh, state.canary.backend)
+        if lowered < authorised:
+            facts["weight"] = percent(lowered)
+            return Turn(Held(state, Why.LOWERED, lowered), Reason.LOWERED, facts)
     return _above(state, authorised, seen, facts)
 
 

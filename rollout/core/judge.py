@@ -41,6 +41,8 @@ GROSS_ALTERNATIVES = (0.5, 0.75, 0.98)
 GROSS_WINDOW = 60.0
 """How far back (seconds) stable's blocks may reach to speak for its present."""
 
+UNCONTROLLED = 60.0
+"""Seconds without any stable request after which there is no control to compare with."""
 LEAST_STABLE = 10
 """Stable requests that a block needs before it is judged (ANALYSIS 3.3)."""
 GROSS_LEAST_STABLE = 5
@@ -68,16 +70,16 @@ def start(check: Check) -> Evidence:
     """No evidence yet."""
     match check:
         case Comparison():
-            return ComparisonEvidence(_bet(len(WORSE)), _bet(len(GROSS_ALTERNATIVES)))
+            return _no_comparison()
         case Limit():
-            return LimitEvidence(_bet(len(_shares_above(check.max))))
+            return LimitEvidence(_bet(len(_shares_above(check.max))), _no_comparison())
 
 
 def add(check: Check, evidence: Evidence, look: Tally, *, proof: bool) -> Evidence:
     """Feed one look's counts. ``proof``: they were gathered while the mesh carried the rung's weight."""
-    step = evidence.step + look if proof else Tally()
+    step = evidence.step + look if proof else evidence.step
     if isinstance(evidence, ComparisonEvidence):
-        return replace(_gross(_mixture(evidence, look), look), step=step)
+        return replace(_compare(evidence, look), step=step)
     assert isinstance(check, Limit)  # noqa: S101 - `start` made evidence of the check's own kind
     return replace(_limit(check, evidence, look), step=step)
 
@@ -85,6 +87,17 @@ def add(check: Check, evidence: Evidence, look: Tally, *, proof: bool) -> Eviden
 def anew(evidence: Evidence) -> Evidence:
     """At another rung: the bets go on, the counts that prove this rung begin again."""
     return replace(evidence, step=Tally())
+
+
+def tighten(old: Check, evidence: Evidence, new: Check) -> Evidence:
+    """The evidence under a tighter check. A lower limit is another bet, on which the capital won so far is
+    staked: an e-process for the wider null is one for the narrower too.
+    """
+    if not (isinstance(old, Limit) and isinstance(new, Limit) and isinstance(evidence, LimitEvidence)):
+        return evidence
+    if old.max == new.max:
+        return evidence
+    return replace(evidence, bet=replace(_bet(len(_shares_above(new.max))), unbet=evidence.bet.evidence))
 
 
 def find(check: Check, evidence: Evidence) -> Finding:
@@ -134,11 +147,21 @@ def _lacking(check: Check, step: Tally, odds: float) -> str:
 
 
 def _odds(evidence: Evidence) -> float:
+    """A limit condemns what is worse than stable only: where both break it, going back would not help (S4).
+
+    The lesser of two e-processes is one for "the limit is kept, or the canary is not worse". Without any
+    control the limit stands alone.
+    """
     match evidence:
         case ComparisonEvidence(mixture=mixture, gross=gross):
             return MIXTURE_WEIGHT * mixture.evidence + GROSS_WEIGHT * gross.evidence
-        case LimitEvidence(bet=bet):
-            return bet.evidence
+        case LimitEvidence(bet=bet, worse=worse):
+            alone = worse.block.stable_n == 0 and worse.block.seconds > UNCONTROLLED
+            return bet.evidence if alone else min(bet.evidence, _odds(worse))
+
+
+def _no_comparison() -> ComparisonEvidence:
+    return ComparisonEvidence(_bet(len(WORSE)), _bet(len(GROSS_ALTERNATIVES)))
 
 
 def _bet(alternatives: int) -> Bet:
@@ -154,6 +177,10 @@ def _play(bet: Bet, log_likelihoods: Sequence[float], seconds: float) -> Bet:
         for stake, log_l in zip(bet.stakes, log_likelihoods, strict=True)
     )
     return Bet(bet.unbet - released, stakes, fresh=False)
+
+
+def _compare(evidence: ComparisonEvidence, look: Tally) -> ComparisonEvidence:
+    return _gross(_mixture(evidence, look), look)
 
 
 def _mixture(evidence: ComparisonEvidence, look: Tally) -> ComparisonEvidence:
@@ -209,11 +236,12 @@ def _binomial(tally: Tally, null: float, share: float) -> float:
 def _shares_above(limit: float) -> tuple[float, ...]:
     """Alternatives to "at most ``limit``": multiples of it, and the gross shares."""
     candidates = (*(limit * times for times in (1.5, 2.0, 3.0, 5.0, 10.0)), *GROSS_ALTERNATIVES)
-    return tuple(sorted({share for share in candidates if limit < share < 1.0}))
+    return tuple(sorted({share for share in candidates if limit < share < 1.0} or {(1.0 + limit) / 2}))
 
 
 def _limit(check: Limit, evidence: LimitEvidence, look: Tally) -> LimitEvidence:
     """DESIGN 14.9. A look in which stable breaks the limit too says nothing about the canary (S4)."""
+    evidence = replace(evidence, worse=_compare(evidence.worse, look))
     if look.canary_n == 0 or share(look.stable_x, look.stable_n) > check.max:
         return evidence
     logs = [_binomial(look, check.max, share) for share in _shares_above(check.max)]

@@ -92,7 +92,9 @@ def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Loo
         arms = (state.past.stable.backend, state.canary.backend)
         codes = (check.codes for check in state.policy.analysis.checks)
         counted = increment(state.baseline, sample, arms, codes, seen.elapsed)
-        state = replace(_fed(state, counted, carried=not lacking), baseline=baseline(state.baseline, sample))
+        state = replace(
+            _fed(state, counted, seen, carried=not lacking), baseline=baseline(state.baseline, sample)
+        )
     silence = _silence(state, counted, seen)
     clock = _tick(state, counted, seen, silence=bool(silence), carried=not lacking)
     state = replace(state, clock=clock)
@@ -109,10 +111,11 @@ def _lag(state: Ramping, seen: Observation) -> str:
     return lag(seen.mesh, Split.between(state.past.stable.backend, state.canary.backend, weight))
 
 
-def _fed(state: Ramping, counted: Increment, *, carried: bool) -> Ramping:
+def _fed(state: Ramping, counted: Increment, seen: Observation, *, carried: bool) -> Ramping:
     checks = state.policy.analysis.checks
     proof = carried and state.clock.carried
     weight = weight_of(state.rung, state.policy)
+    flows = proof and weight != NOTHING and not seen.observe
     return replace(
         state,
         evidence=tuple(
@@ -120,7 +123,7 @@ def _fed(state: Ramping, counted: Increment, *, carried: bool) -> Ramping:
             for check, evidence, tally in zip(checks, state.evidence, counted.tallies, strict=True)
         ),
         counts=tuple(before + tally for before, tally in zip(state.counts, counted.tallies, strict=True)),
-        flow=follow(state.flow, counted, weight) if proof and weight != NOTHING else state.flow,
+        flow=follow(state.flow, counted, weight) if flows else state.flow,
     )
 
 
@@ -142,14 +145,16 @@ def _tick(
     state: Ramping, counted: Increment | None, seen: Observation, *, silence: bool, carried: bool
 ) -> Clock:
     clock, mesh, seconds = state.clock, seen.mesh, seen.elapsed or 0.0
-    unready = isinstance(mesh, MeshSeen) and ready(mesh, state.canary.backend) == 0
+    unready = clock.unready if isinstance(mesh, Unseen) else 0.0
+    if isinstance(mesh, MeshSeen) and ready(mesh, state.canary.backend) == 0:
+        unready = clock.unready + seconds
     bakes = carried and clock.carried and not silence and state.flow.follows
     return Clock(
         baked=clock.baked + (seconds if bakes else 0.0),
         settling=0.0 if carried and state.flow.follows else clock.settling + seconds,
         blind=clock.blind + seconds if silence else 0.0,
         quiet=0.0 if counted is not None and counted.canary_n else clock.quiet + seconds,
-        unready=clock.unready + seconds if unready else 0.0,
+        unready=unready,
         total=clock.total + seconds,
         carried=carried,
     )

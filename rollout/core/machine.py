@@ -13,7 +13,7 @@ from typing import assert_never
 from rollout.core import judge, ladder, schedule
 from rollout.core.action import enact, wanted_split
 from rollout.core.climb import rise
-from rollout.core.convergence import exposure, lag, misled, ready, shown
+from rollout.core.convergence import lag, least, misled, ready, shown
 from rollout.core.drift import FIGHT, drift
 from rollout.core.look import Look, look_at, tell
 from rollout.core.model import (
@@ -43,7 +43,7 @@ from rollout.core.model import (
     percent,
 )
 from rollout.core.orders import obey
-from rollout.core.past import is_known
+from rollout.core.past import awakened, dreamt, is_known, past_of
 from rollout.core.reason import Reason
 from rollout.core.terms import carry_over, evidence_of
 from rollout.core.turn import Turn, home, say
@@ -56,11 +56,14 @@ BREAKER_CAP = 3600.0
 
 def decide(state: State, asked: Policy | Withdrawn, seen: Observation) -> Decision:
     """One look at one rollout: people's orders, then down before up, then the action, if one is needed."""
-    state, obeyed, abort = obey(_awake(state, seen), asked, seen)
+    before = past_of(state)
+    if before is not None and before.virtual and not seen.observe:
+        state = awakened(before)
+    state, obeyed, abort = obey(state, asked, seen)
     turn = Turn(state, Reason.ABORTED, abort) if abort else _turn(state, asked, seen)
     after, actions = enact(turn, seen)
     if seen.observe:
-        after = _virtual(after)
+        after = _dreamt(after, before)
     facts = {"name": asked.name, **turn.facts}
     return Decision(after, turn.reason, facts, turn.verdict, actions, obeyed, turn.counted)
 
@@ -81,16 +84,10 @@ def _turn(state: State, asked: Policy | Withdrawn, seen: Observation) -> Turn:
             assert_never(state)
 
 
-def _awake(state: State, seen: Observation) -> State:
-    """A life led in observe mode is forgotten when that ends: none of it was written."""
-    past = getattr(state, "past", None) or getattr(getattr(state, "was", None), "past", None)
-    return Unadopted() if past is not None and past.virtual and not seen.observe else state
-
-
-def _virtual(state: State) -> State:
+def _dreamt(state: State, before: Past | None) -> State:
     match state:
         case Steady(past=past) | Ramping(past=past) | RollingBack(past=past):
-            return replace(state, past=replace(past, virtual=True))
+            return replace(state, past=dreamt(past, before))
         case _:
             return state
 
@@ -112,13 +109,16 @@ def _adopt(state: Unadopted, asked: Policy | Withdrawn, seen: Observation) -> Tu
     if backend is None:
         return Turn(state, Reason.MIXTURE, {"split": shown(mesh)})
     stable = asked.revision if asked.revision.backend == backend else Revision(backend)
-    return Turn(Steady(Past(stable, asked.route)), Reason.ADOPTED, {"stable": str(stable)})
+    past = Past(stable, asked.route, attempt=state.attempt)
+    return Turn(Steady(past), Reason.ADOPTED, {"stable": str(stable)})
 
 
 def _rest(state: Steady, asked: Policy | Withdrawn, seen: Observation) -> Turn:
     mesh = seen.mesh
     if isinstance(asked, Policy) and asked.route != state.past.route:
-        return Turn(Unadopted(), Reason.OTHER_ROUTE, {"route": str(asked.route)}, acts=False)
+        return Turn(
+            Unadopted(state.past.attempt), Reason.OTHER_ROUTE, {"route": str(asked.route)}, acts=False
+        )
     facts: dict[str, Fact] = {"stable": str(state.past.stable), "weight": percent(NOTHING)}
     if isinstance(mesh, Unseen):
         released = mesh.lost and isinstance(asked, Withdrawn)
@@ -128,7 +128,6 @@ def _rest(state: Steady, asked: Policy | Withdrawn, seen: Observation) -> Turn:
     home = Split.all_on(state.past.stable.backend)
     if not seen.observe and (turn := drift(state, home, seen)):
         return replace(turn, facts=facts | turn.facts)
-    state = replace(state, drift=replace(state.drift, reads=0)) if state.drift.reads else state
     if isinstance(asked, Withdrawn):
         left = seen.observe or mesh.splits == (home,)
         facts["detail"] = f"the route shows {shown(mesh)}"
@@ -186,7 +185,8 @@ def _ramp(look: Look) -> Turn:
     """Down before up: the first rule that has something to say decides."""
     turn = next(turn for rule in RULES if (turn := rule(look)) is not None)
     counted = look.increment.tallies if look.increment else ()
-    return replace(turn, verdict=look.verdict, counted=counted)
+    rises = not look.lag or (_nowhere_to_fall(look) or _held_back(look)) is None
+    return replace(turn, verdict=look.verdict, counted=counted, rises=rises)
 
 
 def _failing(look: Look) -> Turn | None:
@@ -279,8 +279,7 @@ def _nowhere_to_fall(look: Look) -> Turn | None:
 
 def _held_back(look: Look) -> Turn | None:
     """People, neighbours and the calendar; the evidence goes on counting."""
-    state, asked, seen = look.state, look.asked, look.seen
-    assert isinstance(asked, Policy)  # noqa: S101 - a withdrawn policy went home above
+    state, asked, seen = look.state, look.state.policy, look.seen
     if state.paused:
         return say(look, Reason.PAUSED, actor=state.paused.actor, why=state.paused.why)
     if asked.suspend:
@@ -304,11 +303,9 @@ def _blind(look: Look) -> Turn | None:
     return say(look, Reason.BLIND, detail=look.silence, blind=clock.blind, deadline=rule.hold)
 
 
+HOMEWARD: tuple[Callable[[Look], Turn | None], ...] = (_failing, _unasked, _endpoints_lost, _blind_too_long)
 RULES: tuple[Callable[[Look], Turn | None], ...] = (
-    _failing,
-    _unasked,
-    _endpoints_lost,
-    _blind_too_long,
+    *HOMEWARD,
     _mesh_unseen,
     _foreign,
     _settling,
@@ -351,13 +348,13 @@ def _stay_held(state: Held, asked: Policy | Withdrawn, seen: Observation) -> Tur
         return Turn(was, Reason.RELEASED, facts, acts=False)
     if isinstance(was, Ramping):
         look = look_at(_carried(was, asked), asked, seen)
-        for rule in (_failing, _unasked, _endpoints_lost, _blind_too_long):
+        for rule in HOMEWARD if weight else (_failing, _unasked):
             turn = rule(look)
             if turn is not None and isinstance(turn.state, RollingBack):
                 return replace(turn, verdict=look.verdict)
         was, facts = look.state, look.facts | facts
         if state.why is Why.LOWERED and isinstance(seen.mesh, MeshSeen):
-            weight = min(look.weight, exposure(seen.mesh, was.past.stable.backend))
+            weight = min(look.weight, least(seen.mesh, was.canary.backend))
     return Turn(
         replace(state, was=was, weight=weight), Reason[state.why.name], facts | {"weight": percent(weight)}
     )

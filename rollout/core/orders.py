@@ -36,7 +36,7 @@ from rollout.core.model import (
     Withdrawn,
     percent,
 )
-from rollout.core.past import condemned
+from rollout.core.past import condemned, past_of
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not an error
@@ -113,6 +113,8 @@ def _resume(state: State, seen: Observation) -> State:
         case Held(was=Ramping() | Steady() as was, why=Why.LOWERED | Why.CONTESTED):
             if not isinstance(seen.mesh, MeshSeen):
                 raise Refusal(f"the mesh cannot be read: {seen.mesh.why}")
+            if isinstance(was, Ramping):
+                was = replace(was, clock=replace(was.clock, settling=0.0, blind=0.0, quiet=0.0))
             return replace(was, drift=Drift(), intent=_from_here(seen.mesh, seen.now))
         case Held(why=Why.FORGOTTEN):
             raise Refusal("the journal knows nothing of it: `adopt` says which backend is stable")
@@ -149,12 +151,14 @@ def _adopt(state: State, order: Order, asked: Policy | Withdrawn, seen: Observat
     backend = order.argument or (carrying.copy().pop() if len(carrying) == 1 else "")
     if backend not in carrying:
         raise Refusal(f"say which is stable: {', '.join(sorted(carrying))}")
-    known = state.was.past if isinstance(state, Held) and isinstance(state.was, Steady) else None
+    was = state.was if isinstance(state, Held) else state
+    known = past_of(was)
     asks_it = asked.revision.backend == backend
     stable = asked.revision if asks_it else Revision(backend)
     if known is not None and known.stable.backend == backend:
         stable = known.stable
-    past = Past(stable, asked.route) if known is None else replace(known, stable=stable)
+    begun = was.attempt if isinstance(was, Unadopted) else 0
+    past = Past(stable, asked.route, attempt=begun) if known is None else replace(known, stable=stable)
     return Steady(replace(past, epoch=seen.mesh.epoch or 0), _from_here(seen.mesh, seen.now))
 
 

@@ -5,11 +5,35 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from rollout.core.model import Past, Promoted, Revision
+from rollout.core.model import Held, Past, Promoted, Real, Revision, State, Steady, Unadopted
 
 REJECTED_KEPT = 100
 PROMOTED_KEPT = 10
 """So many are remembered; the oldest go first."""
+
+
+def past_of(state: State) -> Past | None:
+    """What is remembered; ``None`` before adoption."""
+    was = state.was if isinstance(state, Held) else state
+    return None if isinstance(was, Unadopted) else was.past
+
+
+def dreamt(past: Past, before: Past | None) -> Past:
+    """A past of observe mode, which keeps what was true ``before`` it."""
+    if past.virtual:
+        return past
+    if before is None:
+        return replace(past, virtual=True)
+    real = Real(before.stable, before.route, before.rejected, before.promoted, before.epoch)
+    return replace(past, virtual=True, real=real)
+
+
+def awakened(past: Past) -> Steady | Unadopted:
+    """After observe mode: what was true before it. Journeys are counted on, alerts are told apart by that."""
+    real = past.real
+    if real is None:
+        return Unadopted(past.attempt)
+    return Steady(Past(real.stable, real.route, real.rejected, real.promoted, past.attempt, epoch=real.epoch))
 
 
 def condemned(past: Past, canary: Revision) -> Past:

@@ -58,7 +58,7 @@ class Reason(Enum):
         "probe at {weight}: {tally}; the next rung needs a good look with 5 canary requests",
     )
     BAKING = (Level.EVENT, "baking at {weight}: {baked:.0f} of {bake:.0f} s; {tally}")
-    TOO_FEW = (Level.EVENT, "{requests} of {needed} canary requests seen at {weight}; {tally}")
+    TOO_FEW = (Level.EVENT, "{requests} of {needed} {arm} requests seen at {weight}; {tally}")
     OVER_LIMIT_NOW = (
         Level.EVENT,
         "canary fails {canary_share:.2%}, over {limit:.2%}; too little to go back, too much to rise",

@@ -63,9 +63,12 @@ class ComparisonEvidence:
 
 @dataclass(frozen=True, slots=True)
 class LimitEvidence:
-    """State of a ``Limit``: its bet, and the counts at the present rung."""
+    """State of a ``Limit``: its bet that the canary breaks it, the bets that it is worse than stable by the
+    same codes, and the counts at the present rung.
+    """
 
     bet: Bet
+    worse: ComparisonEvidence
     step: Tally = Tally()
 
 
@@ -81,11 +84,22 @@ class Promoted:
 
 
 @dataclass(frozen=True, slots=True)
+class Real:
+    """What was true when observe mode began, and is again when it ends; see ``Past``."""
+
+    stable: Revision
+    route: Route
+    rejected: tuple[Revision, ...]
+    promoted: tuple[Promoted, ...]
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """What outlives a journey: stable on its route, the revisions that were rejected and that were promoted
     (newest last, both bounded), and how many journeys have begun. ``virtual``: lived in observe mode, where
-    nothing of it was written; forgotten when that ends. ``epoch``: a newer fence on the route that a person
-    overruled by adopting it.
+    nothing of it was written; when that ends it is forgotten for what was ``real`` before (``None``: not yet
+    adopted). ``epoch``: a newer fence on the route that a person overruled by adopting it.
     """
 
     stable: Revision
@@ -95,6 +109,7 @@ class Past:
     attempt: int = 0
     virtual: bool = False
     epoch: int = 0
+    real: Real | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +190,24 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Does the traffic follow the weight? The counts since the last answer, and that answer."""
+    """Does the traffic follow the weight? The counts since the last answer, and how many answers in a row
+    were no: a single one may hold requests that were under way when the weight moved (FAILURES M3).
+    """
 
     window: Tally = Tally()
-    follows: bool = True
+    misses: int = 0
+
+    @property
+    def follows(self) -> bool:
+        """It does, as far as is known."""
+        return self.misses < 2  # noqa: PLR2004 - two in a row, as M3 says
 
 
 @dataclass(frozen=True, slots=True)
 class Unadopted:
-    """We do not know yet which backend is stable. Nothing is written."""
+    """We do not know yet which backend is stable. Nothing is written. ``attempt``: journeys begun before."""
+
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,29 +5,47 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollout.core import judge
-from rollout.core.model import Analysis, Check, Comparison, Evidence, Limit, OnSilence, Policy, Ramping, Step
+from rollout.core.model import (
+    Analysis,
+    Check,
+    Comparison,
+    Evidence,
+    Limit,
+    OnSilence,
+    Policy,
+    Ramping,
+    Step,
+    Tally,
+)
+from rollout.core.schedule import DEFAULT_LOOK
 
 
 def carry_over(state: Ramping, asked: Policy) -> Ramping | None:
     """The rollout under the policy that git asks for now; ``None`` when it has to begin afresh.
 
-    What does not bear on evidence (alerts, windows, suspension ...) and what tightens holds at once. A limit
-    that was tightened is another question, so its bet begins anew; what else was gathered is kept.
+    What does not bear on evidence (alerts, windows, suspension ...) and what tightens holds at once, and what
+    was gathered is kept: what speaks against the looser check speaks against the tighter one too.
     """
     if not _same_or_tighter(state.policy, asked):
         return None
     if state.policy.analysis.checks == asked.analysis.checks or not state.evidence:
         return replace(state, policy=asked)
-    kept = dict(
-        zip(state.policy.analysis.checks, zip(state.evidence, state.counts, strict=True), strict=True)
-    )
-    pairs = [kept.get(check, (judge.start(check), state.counts[0])) for check in asked.analysis.checks]
+    pairs = [_kept(state, check) for check in asked.analysis.checks]
     return replace(
         state,
         policy=asked,
         evidence=tuple(evidence for evidence, _ in pairs),
         counts=tuple(counts for _, counts in pairs),
     )
+
+
+def _kept(state: Ramping, check: Check) -> tuple[Evidence, Tally]:
+    """What is known for a check: what was gathered for the one that it tightens, or nothing yet."""
+    known = zip(state.policy.analysis.checks, state.evidence, state.counts, strict=True)
+    for old, evidence, counts in sorted(known, key=lambda each: each[0] != check):
+        if _no_looser(old, check):
+            return judge.tighten(old, evidence, check), counts
+    return judge.start(check), Tally()
 
 
 def evidence_of(policy: Policy) -> tuple[Evidence, ...]:
@@ -53,7 +71,7 @@ def _analysis_no_looser(old: Analysis, new: Analysis) -> bool:
     return (
         new.metrics == old.metrics
         and new.holdback == old.holdback
-        and (new.look or 0.0) <= (old.look or new.look or 0.0)
+        and (new.look or DEFAULT_LOOK) <= (old.look or DEFAULT_LOOK)
         and new.no_data.hold <= old.no_data.hold
         and (new.no_data.then == old.no_data.then or new.no_data.then is OnSilence.ROLLBACK)
         and all(any(_no_looser(check, other) for other in new.checks) for check in old.checks)

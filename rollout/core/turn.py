@@ -13,7 +13,9 @@ from rollout.core.reason import Reason
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The next state and why. ``acts``: a mesh that shows something else may be written."""
+    """The next state and why. ``acts``: a mesh that shows something else may be written; ``rises``: also when
+    that gives the canary more, as a raise does that was lost on its way.
+    """
 
     state: State
     reason: Reason
@@ -21,6 +23,7 @@ class Turn:
     verdict: Verdict | None = None
     counted: tuple[Tally, ...] = ()
     acts: bool = True
+    rises: bool = True
 
 
 def say(look: Look, reason: Reason, state: State | None = None, /, **facts: Fact) -> Turn:

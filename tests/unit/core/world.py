@@ -115,9 +115,8 @@ class World:
 
     @property
     def weight(self) -> Weight:
-        """What the canary of the policy asked for gets at most, as the mesh shows it."""
-        backend = self.asked.revision.backend if isinstance(self.asked, Policy) else V2
-        return max(split.weight(backend) for split in self.splits)
+        """What the newer version gets at most, as the mesh shows it."""
+        return max(split.weight(V2) for split in self.splits)
 
     def count(self, proxy: str, backend: str, completed: int, failed: int = 0) -> None:
         """Requests come to their end."""

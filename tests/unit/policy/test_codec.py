@@ -83,7 +83,12 @@ def test_numbers_are_exact(number: float):
 def test_a_record_names_its_type():
     """A union's record can be read, by people too."""
     held = model.Held(model.Unadopted(), model.Why.LOWERED, model.Weight(50))
-    assert encode(held) == {"type": "Held", "was": {"type": "Unadopted"}, "why": "LOWERED", "weight": 50}
+    assert encode(held) == {
+        "type": "Held",
+        "was": {"type": "Unadopted", "attempt": 0},
+        "why": "LOWERED",
+        "weight": 50,
+    }
 
 
 def test_many_at_once():
