@@ -14,6 +14,7 @@ from aiohttp import web
 
 from rollout.adapters.clock import SystemClock
 from rollout.adapters.git import GitSource
+from rollout.adapters.journals.place import prepare
 from rollout.adapters.journals.sqlite import SqliteJournal
 from rollout.adapters.lock import DaemonLock
 from rollout.adapters.meshes.envoy import EnvoyFiles
@@ -26,11 +27,11 @@ from rollout.adapters.supervisor import Supervisor
 from rollout.engine.daemon import Daemon
 from rollout.engine.engine import Engine, Outside
 from rollout.engine.outbox import Postman
-from rollout.policy.limits import Limits
 from rollout.ports import Clock, Mesh, Metrics, Refused, Sink
-from rollout.server.control import make_control
+from rollout.server.control import serve_control
 from rollout.server.exposition import Exposition, make_app
 from rollout.settings import EnvoyMesh, EnvoyMetrics, LogSink, Settings, SlackSink, WebhookSink
+from rollout.settings.limits import limits
 
 Session = Callable[[], aiohttp.ClientSession]
 
@@ -54,22 +55,6 @@ class Closes(Protocol):
 
 SHUTDOWN = 1.0
 """Seconds that requests under way get when the daemon stops."""
-CONTROL = "control.sock"
-"""The control socket's name in the state directory."""
-
-
-def limits(settings: Settings) -> Limits:
-    """The guard rails and names that policies are held to."""
-    guard = settings.guard
-    return Limits(
-        min_look=guard.min_look,
-        min_bake=guard.min_bake,
-        max_first_weight=guard.max_first_weight,
-        max_error_limit=guard.max_error_limit,
-        meshes=tuple(mesh.name for mesh in settings.meshes),
-        metrics=tuple(source.name for source in settings.metrics),
-        sinks=tuple(sink.name for sink in settings.sinks),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +99,7 @@ async def open_all(settings: Settings) -> AsyncIterator[Opened]:
 
 async def _memory(settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack) -> Any:
     """The lock first: nobody opens a journal that another daemon writes."""
-    with contextlib.suppress(FileExistsError):
-        settings.state.mkdir(mode=0o700, parents=True)
+    prepare(settings.state)
     lock = await DaemonLock.take(settings.state, clock)
     stack.callback(lock.release)
     journal, remembered = SqliteJournal.open(settings.state, clock)
@@ -159,7 +143,8 @@ async def run_daemon(settings: Settings) -> None:
             loop.add_signal_handler(number, daemon.stop)
         if settings.listen:
             await _serve(make_app(exposition, engine, daemon, opened.postman), settings.listen, stack)
-        await _control(make_control(engine), settings, stack)
+        control = serve_control(engine, settings.state, group=settings.group_control)
+        await stack.enter_async_context(control)
         supervisor.ready()
         await daemon.run()
         supervisor.stopping()
@@ -176,15 +161,3 @@ async def _serve(app: web.Application, listen: str, stack: contextlib.AsyncExitS
         raise Refused(
             f"cannot listen on {listen}: {error.strerror}; name another address in `listen`"
         ) from error
-
-
-async def _control(app: web.Application, settings: Settings, stack: contextlib.AsyncExitStack) -> None:
-    """The control socket; the directory (0700) and the socket's mode say who may speak."""
-    path = settings.state / CONTROL
-    path.unlink(missing_ok=True)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    await web.UnixSite(runner, path).start()
-    path.chmod(0o660 if settings.group_control else 0o600)
-    stack.callback(path.unlink, missing_ok=True)

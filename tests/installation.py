@@ -86,14 +86,16 @@ class Traffic:
         self._thread.join(5)
 
     def _run(self) -> None:
-        connection = http.client.HTTPConnection(str(self._address.netloc), timeout=5)
-        while not self._ended.wait(self._pause):
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                connection.request("GET", "/")
-                connection.getresponse().read()
-                self.sent += 1
-                continue
-            connection.close()
+        with contextlib.closing(
+            http.client.HTTPConnection(str(self._address.netloc), timeout=5)
+        ) as connection:
+            while not self._ended.wait(self._pause):
+                try:
+                    connection.request("GET", "/")
+                    connection.getresponse().read()
+                    self.sent += 1
+                except (OSError, http.client.HTTPException):
+                    connection.close()
 
 
 class Installation:
@@ -131,7 +133,12 @@ class Installation:
         """Start the daemon."""
         with (self.folder / "daemon.log").open("a", encoding="utf-8") as log:
             self.daemon = subprocess.Popen(
-                [str(SCRIPT), "run"], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True
+                [str(SCRIPT), "run"],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                text=True,
             )
 
     def stop(self, *, kill: bool = False) -> None:

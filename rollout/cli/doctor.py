@@ -12,9 +12,10 @@ from rollout.cli.checks import Finding, Health, envoy, git, here, sinks
 from rollout.cli.commands import command as declare
 from rollout.cli.commands import wishes
 from rollout.cli.exits import NEGATIVE, OK
-from rollout.cli.settings import limits_of, settings_file
+from rollout.cli.settings import settings_file
 from rollout.cli.terminal import Terminal
 from rollout.settings import Settings
+from rollout.settings.limits import limits
 from rollout.settings.load import load
 
 _COLOURS = {Health.GOOD: "green", Health.ODD: "yellow", Health.BAD: "red"}
@@ -53,8 +54,8 @@ def command(send_test: bool, output: str) -> int:
 
 async def _outside(settings: Settings, *, send: bool) -> list[Finding]:
     """Git first: what the policies ask for is looked for in the mesh."""
-    limits = limits_of(settings)
-    read = await asyncio.gather(*(git.source(source, limits) for source in settings.sources))
+    allowed = limits(settings)
+    read = await asyncio.gather(*(git.source(source, allowed) for source in settings.sources))
     policies = [policy for each in read for policy in each.policies]
     meshes = await asyncio.gather(
         *(

@@ -61,9 +61,10 @@ def _limits() -> Limits | None:
 
     if wishes().config is None and not os.environ.get(VARIABLE):
         return None
-    from rollout.cli.settings import limits_of, load_settings
+    from rollout.cli.settings import load_settings
+    from rollout.settings.limits import limits
 
-    return limits_of(load_settings())
+    return limits(load_settings())
 
 
 def _read(paths: Sequence[Path]) -> tuple[dict[str, bytes], list[Complaint]]:

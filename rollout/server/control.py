@@ -30,6 +30,8 @@ MOST = 64 * 1024
 """Bytes of a request."""
 MOST_SAID = 500
 """Characters of a reason."""
+SHUTDOWN = 1.0
+"""Seconds that orders under way get when the daemon stops."""
 
 _ENGINE = web.AppKey("engine", Engine)
 
@@ -87,7 +89,7 @@ async def serve_control(engine: Engine, state: Path, *, group: bool) -> AsyncIte
     path = socket_of(state)
     if len(os.fsencode(path)) > LONGEST:
         raise Refused(f"the control socket's path {path} is over {LONGEST} bytes: name a shorter `state`")
-    runner = web.AppRunner(make_control(engine), access_log=None, handle_signals=False)
+    runner = web.AppRunner(make_control(engine), access_log=None, shutdown_timeout=SHUTDOWN)
     await runner.setup()
     try:
         await web.SockSite(runner, _bound(path, 0o660 if group else 0o600)).start()
