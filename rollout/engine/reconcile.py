@@ -202,7 +202,7 @@ def _unrecorded(rollout: Rollout, decision: Decision, world: World) -> Decision:
 
 async def enact(rollout: Rollout, decision: Decision, world: World) -> None:
     """Make the route carry what was decided. No retry: the next pass sees what the mesh shows."""
-    rollout.unwritten = False
+    rollout.unwritten, rollout.outcome = False, ""
     for action in decision.actions:
         rollout.outcome = await _write(rollout, action, world)
 

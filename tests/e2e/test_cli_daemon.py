@@ -62,6 +62,8 @@ def test_a_person_looks_pauses_promotes_and_aborts(house: Installation):
     assert house.until("steady")["asked"]["backend"] == "jazz-v2"
     assert house.run("status", "jazz").returncode == 1
 
+    kinds = [entry["kind"] for entry in house.json("history", "jazz")["entries"]]
+    assert kinds.count("result") == kinds.count("intent"), "each write is remembered once"
     told = house.run("history", "jazz").stdout
     for line in (
         "pause, ordered by ",
