@@ -368,12 +368,25 @@ async def test_section_3_row_3_no_hook_filter_or_configured_program_is_run(
             Repository(place).git("config", key, str(program))
         Repository(place).git("config", "core.hooksPath", str(place / "hooks"))
         Repository(place).git("config", "log.showSignature", "true")
-        Repository(place).git("config", f"url.ext::sh -c {program} .insteadOf", repository.url)
         Repository(place).git("config", "gc.auto", "1")
+    before = mirror(repository).stat().st_ino
     (repository.path / "refs/heads/main").write_text(newer)  # not by git: it would run the remote's own hooks
     tree = await reading.read(accepted)
     assert (tree.relation, tree.files[0].text) == ("newer", b"newer")
     assert (await reading.read(newer)).relation == "same"
+    assert mirror(repository).stat().st_ino == before, "another mirror would prove nothing"
+
+
+async def test_section_3_row_3_a_rewritten_address_leads_nowhere(
+    tmp_path: Path, repository: Repository, marker: Path
+):
+    """A mirror whose configuration sends git to a program is no use, so another is made."""
+    accepted = repository.commit(PLAIN)
+    reading = source(repository)
+    await reading.read(None)
+    program = script(tmp_path / "program", marker)
+    Repository(mirror(repository)).git("config", f"url.ext::sh -c {program} .insteadOf", repository.url)
+    assert (await reading.read(accepted)).relation == "same"
 
 
 async def test_section_3_row_3_the_users_own_configuration_is_not_read(

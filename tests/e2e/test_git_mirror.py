@@ -186,12 +186,28 @@ async def test_g5_a_lost_mirror_knows_the_accepted_commit_again(repository: Repo
 
 async def test_g3_who_changed_what_is_told_from_the_history_that_counts(repository: Repository):
     """After a rewrite, no file is put down to a commit that is gone."""
+    base = repository.head()
+    accepted = repository.commit({"prod/7.yaml": "gone"})
     reading = source(repository)
-    accepted = (await reading.read(None)).commit
-    head = repository.commit({f"prod/{n}.yaml": f"n: {n}\n" for n in range(200)}, parents=[])
-    tree = await reading.read(accepted)
-    assert tree.relation == "rewritten"
-    assert {file.origin.commit for file in tree.files} == {head}
+    await reading.read(None)
+    repository.move(base)
+    head = repository.commit({"prod/8.yaml": "new"})
+    origins = {file.path: file.origin.commit for file in (await reading.read(accepted)).files}
+    assert (origins["prod/7.yaml"], origins["prod/8.yaml"]) == (base, head)
+
+
+async def test_a_merge_is_put_down_to_whoever_changed_the_file(repository: Repository):
+    """Not to whoever merged it."""
+    base = repository.head()
+    reading = source(repository)
+    await reading.read(None)
+    ours = repository.commit({"prod/1.yaml": "ours"})
+    theirs = repository.commit({"prod/2.yaml": "theirs"}, parents=[base])
+    merge = repository.commit({"prod/2.yaml": "theirs"}, "merge", parents=[ours, theirs])
+    for known in (base, None):
+        origins = {file.path: file.origin.commit for file in (await reading.read(known)).files}
+        assert (origins["prod/1.yaml"], origins["prod/2.yaml"]) == (ours, theirs)
+    assert (await reading.read(base)).commit == merge
 
 
 async def test_g4_one_missing_branch_among_many_is_lost(repository: Repository):

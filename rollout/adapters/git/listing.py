@@ -141,7 +141,7 @@ class Listing:
         below = [os.fsdecode(self.folder.encode())] if self.folder else []
         with contextlib.suppress(Overrun):
             git.log(
-                "-z", "--no-merges", "--no-renames", "--name-only", "--format=//%H%x00%an <%ae>%x00%s",
+                "-z", "--no-renames", "--name-only", "--format=//%H%x00%an <%ae>%x00%s",
                 f"--max-count={_MOST_HISTORY}", span, "--", *below,
                 output_stream=changes, kill_after_timeout=_HISTORY_SECONDS,
             )  # fmt: skip
