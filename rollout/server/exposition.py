@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from rollout.core.ladder import weight_of
-from rollout.core.model import Decision, Held, Ramping, Stage
+from rollout.core.model import FULL, Decision, Held, Ramping, Stage
 from rollout.engine.daemon import Daemon
 from rollout.engine.engine import Engine
 from rollout.engine.outbox import Postman
@@ -77,11 +77,11 @@ class Exposition:
             return
         seen = self._labels.setdefault(name, set())
         ramp = rollout.state.was if isinstance(rollout.state, Held) else rollout.state
-        ramping = isinstance(ramp, Ramping)
+        rung = ramp.rung if isinstance(ramp, Ramping) else None
         self.weight.labels(name).set(
-            weight_of(ramp.rung, ramp.policy) / 10_000 if isinstance(ramp, Ramping) else 0
+            weight_of(ramp.rung, ramp.policy) / FULL if isinstance(ramp, Ramping) else 0
         )
-        self.step.labels(name).set(ramp.rung.step + 1 if ramping and isinstance(ramp.rung, Stage) else 0)
+        self.step.labels(name).set(rung.step + 1 if isinstance(rung, Stage) else 0)
         self.odds.labels(name).set(float(decision.facts.get("odds", 0)))
         self._state(name, type(rollout.state).__name__.lower(), seen)
         self._count(name, decision, seen)

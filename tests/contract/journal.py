@@ -73,9 +73,10 @@ PAST = Past(
     promoted=(Promoted(Revision("jazz-v1"), LATER),),
     attempt=7,
 )
+COMPARED = ComparisonEvidence(Bet(0.1, (0.1 + 0.2, 1e-12)), Bet(1.0, (), fresh=False), Tally(1, 2, 3, 4, 0.5))
 EVIDENCE = (
-    ComparisonEvidence(Bet(0.1, (0.1 + 0.2, 1e-12)), Bet(1.0, (), fresh=False), Tally(1, 2, 3, 4, 0.5)),
-    LimitEvidence(Bet(0.5, (0.25, 0.25)), Tally(10, 1, 90, 0, 1.5)),
+    COMPARED,
+    LimitEvidence(Bet(0.5, (0.25, 0.25)), COMPARED, Tally(10, 1, 90, 0, 1.5)),
 )
 RAMPING = Ramping(
     past=PAST,

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
-from rollout.core.model import Decision, Route
+from rollout.core.model import Decision, Past, Ramping, Route
 from rollout.engine.engine import Engine, Outside
 from rollout.engine.outbox import Postman
 from rollout.engine.rollout import Rollout
@@ -91,9 +91,9 @@ class Lab:
         self.settings = replace(self.settings, observe=True)
         self.start()
 
-    async def ask(self, backend: str, name: str = "jazz", **more: str | int) -> None:
+    async def ask(self, backend: str, name: str = "jazz", *, bake: int = 5, more: str = "") -> None:
         """A commit asks for another backend, and is polled."""
-        self.source.commit({f"prod/{name}.yaml": policy(backend, name, **more)})
+        self.source.commit({f"prod/{name}.yaml": policy(backend, name, bake=bake, more=more)})
         await self.engine.poll("main")
 
     async def look(self, name: str = "jazz") -> Decision:
@@ -102,7 +102,7 @@ class Lab:
     async def run(self, seconds: float, name: str = "jazz") -> list[Decision]:
         """Let traffic flow and look whenever a look is due."""
         end = self.clock.monotonic() + seconds
-        decisions = []
+        decisions: list[Decision] = []
         while True:
             due = min(one.due for one in self.engine.rollouts.values())
             if due > end:
@@ -123,6 +123,21 @@ class Lab:
 
     def rollout(self, name: str = "jazz") -> Rollout:
         return self.engine.rollouts[f"prod/{name}"]
+
+    def ramp(self, name: str = "jazz") -> Ramping:
+        state = self.rollout(name).state
+        assert isinstance(state, Ramping)
+        return state
+
+    def past(self, name: str = "jazz") -> Past:
+        past = self.rollout(name).past
+        assert past is not None
+        return past
+
+    def decision(self, name: str = "jazz") -> Decision:
+        decision = self.rollout(name).decision
+        assert decision is not None
+        return decision
 
     def weight(self, backend: str, name: str = "jazz") -> int:
         return self.mesh.split(route(name)).weight(backend)

@@ -22,7 +22,7 @@ async def test_a_healthy_canary_climbs_the_whole_ladder():
     assert weights[0] < 1000
     assert all(before < after for before, after in pairwise(weights))
     assert isinstance(lab.rollout().state, Steady)
-    assert lab.rollout().state.past.stable.backend == "jazz-v2"
+    assert lab.past().stable.backend == "jazz-v2"
 
 
 async def test_at_rest_nothing_is_written_anywhere():
@@ -71,13 +71,13 @@ async def test_a_restart_grants_no_free_step_and_forgets_no_bake():
     lab = await Lab().adopted()
     await lab.ask("jazz-v2", bake=20)
     await lab.run(14)
-    baked = lab.rollout().state.clock.baked
+    baked = lab.ramp().clock.baked
     assert 5 < baked < 15
     lab.flow(100)
     lab.start()
     await lab.run(1.5)
     assert lab.weight("jazz-v2") == 1000
-    assert baked <= lab.rollout().state.clock.baked < baked + 3
+    assert baked <= lab.ramp().clock.baked < baked + 3
     await lab.run(120)
     assert written(lab).count(5000) == 1
     assert lab.weight("jazz-v2") == 10_000
@@ -91,7 +91,7 @@ async def test_a_commit_back_to_stable_is_an_abort_and_condemns_nothing():
     await lab.run(2)
     assert lab.weight("jazz-v2") == 0
     assert "REVERTED" in lab.reasons()
-    assert lab.rollout().state.past.rejected == ()
+    assert lab.past().rejected == ()
 
 
 async def test_an_abort_wins_over_a_promotion_given_before_it():
