@@ -14,8 +14,6 @@ from rollout.cli.settings import load_settings
 from rollout.core.model import Verb
 from rollout.core.moment import ramp_of
 
-_BLIND = "every canary that is under way: to 0 %, now"
-
 
 @declare("""
 rollout abort jazz --reason "500s in checkout"
@@ -39,15 +37,20 @@ def command(name: str | None, everything: bool, timeout: float, reason: str, yes
     if everything and picture and not names:
         click.echo("nothing is under way")
         return OK
-    shown = [change(Verb.ABORT, picture.moments[each]) for each in names] if picture else [_BLIND]
-    confirm(shown, spoken)
-    if daemon.holder is None:
+    confirm(_changes(names, picture), spoken)
+    if daemon.is_down:
         from rollout.cli.alone import abort
 
         return abort(settings, names, reason, timeout)
     if everything:
         return report(settings, daemon.abort_all(reason))
     return report(settings, daemon.order(Verb.ABORT.value, names, reason))
+
+
+def _changes(names: list[str], picture: Picture | None) -> list[str]:
+    if picture:
+        return [change(Verb.ABORT, picture.moments[name]) for name in names]
+    return [f"{name}: all to stable, now" for name in names or ["every canary that is under way"]]
 
 
 def _named(name: str, picture: Picture | None) -> str:

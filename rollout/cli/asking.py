@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rollout.adapters.clock import SystemClock
-from rollout.adapters.lock import Holder, holder
+from rollout.adapters.lock import holder
 from rollout.cli.exits import UNREACHABLE, USAGE, Ends
+from rollout.ports import Unavailable
 from rollout.server.address import FREEZES, ORDERS, SOURCES, socket_of
 from rollout.settings import Settings
 
@@ -28,9 +29,12 @@ class Daemon:
         self._patience = patience
 
     @property
-    def holder(self) -> Holder | None:
-        """Who works in the state directory; ``None`` when nobody does."""
-        return holder(self._state)
+    def is_down(self) -> bool:
+        """Nobody works in the state directory, as far as we may see."""
+        try:
+            return holder(self._state) is None
+        except Unavailable:
+            return False  # the lock is not ours to look at, but the socket may be ours to speak to
 
     def order(self, verb: str, names: list[str], reason: str, argument: str = "") -> Mapping[str, str]:
         """Order something for each name; why each was refused, or nothing.
@@ -70,13 +74,12 @@ class Daemon:
         )
 
     def _silence(self, error: Exception) -> str:
-        here = self.holder
         if isinstance(error, PermissionError):
             return (
                 f"you may not speak to the daemon ({socket_of(self._state)}: permission denied): "
                 "run it as the daemon's user, or let its group do so ([control] group = true)"
             )
-        if here is None:
+        if self.is_down:
             return not_running()
         if isinstance(error, TimeoutError):
             why = f"it took the order and did not answer within {self._patience:g} s"
@@ -84,10 +87,18 @@ class Daemon:
             why = "its control socket is not there (yet)"
         else:
             why = str(error) or type(error).__name__
-        hangs = (
-            f"If it hangs: kill -9 {here.pid}; nothing is lost by that, and `rollout abort` works without it"
-        )
-        return f"the daemon does not answer: {why}. {here.say(SystemClock().now())}. {hangs}"
+        return f"the daemon does not answer: {why}. {self._who()}"
+
+    def _who(self) -> str:
+        """Who holds the lock, and what to do if they hang."""
+        try:
+            here = holder(self._state)
+        except Unavailable as trouble:
+            return str(trouble)
+        if here is None:
+            return not_running()
+        hangs = f"kill -9 {here.pid}; nothing is lost by that, and `rollout abort` works without it"
+        return f"{here.say(SystemClock().now())}. If it hangs: {hangs}"
 
 
 def not_running() -> str:

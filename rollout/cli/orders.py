@@ -68,7 +68,7 @@ def running(settings: Settings) -> Daemon:
         Ends: there is none.
     """
     daemon = Daemon(settings)
-    if daemon.holder is None:
+    if daemon.is_down:
         raise Ends(UNREACHABLE, not_running())
     return daemon
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import stat
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,19 +93,21 @@ async def serve_control(engine: Engine, state: Path, *, group: bool) -> AsyncIte
     runner = web.AppRunner(make_control(engine), access_log=None, shutdown_timeout=SHUTDOWN)
     await runner.setup()
     try:
-        await web.SockSite(runner, _bound(path, 0o660 if group else 0o600)).start()
+        await web.SockSite(runner, _bound(path, group=group)).start()
         yield
     finally:
         path.unlink(missing_ok=True)
         await runner.cleanup()
 
 
-def _bound(path: Path, mode: int) -> socket.socket:
+def _bound(path: Path, *, group: bool) -> socket.socket:
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
         path.unlink(missing_ok=True)
         bound.bind(str(path))
-        path.chmod(mode)
+        path.chmod(0o660 if group else 0o600)
+        if group:  # may pass through the directory to the socket, and still list and read nothing in it
+            path.parent.chmod(stat.S_IMODE(path.parent.stat().st_mode) | stat.S_IXGRP)
     except OSError as error:
         bound.close()
         raise Unavailable(f"cannot make the control socket {path}: {error.strerror}") from error
@@ -145,13 +148,20 @@ async def _order(request: web.Request) -> web.Response:
     return _answer({"answers": dict(zip(names, given, strict=True))})
 
 
-async def _give(engine: Engine, name: str, verb: Verb, actor: str, why: str, argument: str) -> str:
+async def _give(engine: Engine, wish: str, verb: Verb, actor: str, why: str, argument: str) -> str:
     """One order; `resume` also lifts a freeze of this one rollout."""
+    name = _whole(engine, wish)
     if verb is Verb.RESUME and name in engine.freezes:
         await engine.freeze(name, actor, why, lifted=True)
         if not _waits_for_a_person(engine, name):
             return ""
     return await engine.order(name, verb, actor, why, argument)
+
+
+def _whole(engine: Engine, wish: str) -> str:
+    """A name with its namespace, which may be left out where one rollout can be meant."""
+    found = [name for name in engine.rollouts if wish in (name, name.rpartition("/")[2])]
+    return found[0] if len(found) == 1 else wish
 
 
 def _waits_for_a_person(engine: Engine, name: str) -> bool:
@@ -175,7 +185,7 @@ def _under_way(engine: Engine) -> list[str]:
 
 async def _freeze(request: web.Request) -> web.Response:
     asked, engine = await _body(request), request.app[_ENGINE]
-    name, lifted = asked.text("name", ""), asked.flag("lifted")
+    name, lifted = _whole(engine, asked.text("name", "")), asked.flag("lifted")
     if name and name not in engine.rollouts:
         return _answer({"answers": {name: f"no rollout is named {name}"}})
     if lifted and name not in engine.freezes:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rollout.adapters.clock import SystemClock
-from rollout.adapters.lock import DaemonLock
+from rollout.adapters.lock import FILE, DaemonLock
 from rollout.cli.asking import Daemon
 from rollout.cli.changes import change, freeze
 from rollout.cli.exits import Ends
@@ -135,6 +135,24 @@ async def test_a_daemon_that_hangs_is_named(tmp_path: Path):
     )
     assert "holds the lock since" in said
     assert "kill -9 " in said
+
+
+async def test_who_may_only_speak_to_the_socket_may_give_orders(tmp_path: Path):
+    """The daemon's group can neither look at the lock nor read the journal: the socket is asked."""
+    (tmp_path / FILE).symlink_to("nowhere")
+    daemon = Daemon(Settings(tmp_path))
+    assert not daemon.is_down
+    with pytest.raises(Ends, match=r"does not answer: its control socket .* cannot look at the lock"):
+        daemon.order("pause", ["prod/jazz"], "x")
+
+
+def test_an_abort_needs_no_journal_to_be_shown(cli: Cli, house: House):
+    """What cannot be read is not claimed; the order is given all the same."""
+    ended = cli("abort", "prod/jazz", *house.config)
+    assert ended.code == 2
+    assert "there is no journal at" in ended.err
+    assert "prod/jazz: all to stable, now\n" in ended.err
+    assert "every canary that is under way: all to stable, now\n" in cli("abort", "--all", *house.config).err
 
 
 async def test_a_daemon_without_a_socket_is_named(tmp_path: Path):

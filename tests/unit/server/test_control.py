@@ -78,6 +78,13 @@ async def test_a_wrong_name_is_told_the_right_ones(person: Person):
     }
 
 
+async def test_the_namespace_may_be_left_out(person: Person):
+    """Who may not read the journal cannot know it."""
+    assert await person.order("pause", "jazz") == {"jazz": ""}
+    status, said = await person.post(FREEZES, {"name": "jazz", "reason": "x"})
+    assert (status, said["answers"]) == (200, {JAZZ: ""})
+
+
 async def test_an_abort_goes_home(person: Person):
     assert await person.order("abort") == {JAZZ: ""}
     assert isinstance(person.lab.rollout().state, RollingBack | Steady)
@@ -189,10 +196,12 @@ async def test_the_mode_says_who_may_speak(tmp_path: Path, group: bool, mode: in
     """Only the daemon's user, or its group too; what a dead daemon left behind does not matter."""
     path = socket_of(tmp_path)
     path.write_text("left behind", encoding="utf-8")
+    path.parent.chmod(0o700)
     async with serve_control(Lab().engine, tmp_path, group=group):
         found = path.stat()
         assert stat.S_ISSOCK(found.st_mode)
         assert stat.S_IMODE(found.st_mode) == mode
+        assert stat.S_IMODE(path.parent.stat().st_mode) == (0o710 if group else 0o700)
     assert not path.exists()
 
 
