@@ -200,8 +200,8 @@ def test_a_newer_mark_than_ours_means_that_the_journal_is_an_old_copy(state):
     decision = world.order(Verb.ADOPT, V2)
     assert decision.obeyed == ((1, ""),)
     assert isinstance(world.state, Steady)
-    assert world.state.past.stable == Revision(V2)
-    assert world.state.past.rejected == (Revision(V3),)
+    assert world.past.stable == Revision(V2)
+    assert world.past.rejected == (Revision(V3),)
     assert {decision.reason for decision in world.looks(5)} == {Reason.NOTHING_NEW}
 
 

@@ -98,7 +98,7 @@ def test_a_life_that_was_only_observed_is_forgotten_when_that_ends():
     world.until(Reason.MEASURING)
     world.order(Verb.ABORT)
     world.looks(3)
-    assert world.state.past.rejected == (Revision(V2),)  # type: ignore[union-attr]
+    assert world.past.rejected == (Revision(V2),)
     world.observe = False
     decision = world.look()
     assert decision.reason is Reason.ADOPTED

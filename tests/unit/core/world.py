@@ -42,6 +42,7 @@ from rollout.core.model import (
     Weight,
     Withdrawn,
 )
+from rollout.core.past import past_of
 from rollout.core.terms import evidence_of
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -247,6 +248,12 @@ class World:
     def ramp(self) -> Ramping:
         assert isinstance(self.state, Ramping)
         return self.state
+
+    @property
+    def past(self) -> Past:
+        past = past_of(self.state)
+        assert past is not None
+        return past
 
 
 def order(
