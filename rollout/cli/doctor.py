@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 import click
 
 from rollout.cli import outputs, terminal
-from rollout.cli.checks import Finding, Health, envoy, git, here, sinks
+from rollout.cli.checks import Finding, Health
 from rollout.cli.commands import command as declare
 from rollout.cli.commands import wishes
 from rollout.cli.exits import NEGATIVE, OK
 from rollout.cli.settings import settings_file
 from rollout.cli.terminal import Terminal
-from rollout.settings import Settings
-from rollout.settings.limits import limits
 from rollout.settings.load import load
 
 _COLOURS = {Health.GOOD: "green", Health.ODD: "yellow", Health.BAD: "red"}
@@ -34,39 +31,16 @@ def command(send_test: bool, output: str) -> int:
 
     Each line that fails says how to mend it; the exit code is then 1.
     """
+    from rollout.cli.checks.everything import examine
+
     path = settings_file()
-    settings = load(path)
-    findings = [
-        *here.settings(path, settings),
-        *here.clock(),
-        *here.state(settings),
-        *here.daemon(settings),
-        *here.journal(settings),
-        *asyncio.run(_outside(settings, send=send_test)),
-    ]
+    findings = examine(path, load(path), send=send_test)
     shown = terminal.out(wishes().color)
     if output != outputs.TABLE:
         outputs.write(shown, output, {"findings": list(map(_plain, findings))})
     else:
         _tell(shown, findings)
     return NEGATIVE if any(finding.health is Health.BAD for finding in findings) else OK
-
-
-async def _outside(settings: Settings, *, send: bool) -> list[Finding]:
-    """Git first: what the policies ask for is looked for in the mesh."""
-    allowed = limits(settings)
-    read = await asyncio.gather(*(git.source(source, allowed) for source in settings.sources))
-    policies = [policy for each in read for policy in each.policies]
-    meshes = await asyncio.gather(
-        *(
-            envoy.mesh(mesh, [policy for policy in policies if policy.route.mesh == mesh.name])
-            for mesh in settings.meshes
-        )
-    )
-    metrics = await asyncio.gather(*(envoy.metrics(source) for source in settings.metrics))
-    told = await asyncio.gather(*(sinks.sink(sink, send=send) for sink in settings.sinks))
-    parts = (*(each.findings for each in read), git.across(policies), *meshes, *metrics, told)
-    return [finding for part in parts for finding in part]
 
 
 def _plain(finding: Finding) -> dict[str, str]:

@@ -15,7 +15,6 @@ from rollout.cli.settings import load_settings
 from rollout.core.model import Decision
 from rollout.ports import SourceState
 from rollout.settings import Settings
-from rollout.wiring import open_engine
 
 
 @declare("""
@@ -47,6 +46,8 @@ def command(output: str) -> int:
 
 
 async def _once(settings: Settings) -> tuple[Mapping[str, Decision], Mapping[str, SourceState]]:
+    from rollout.wiring import open_engine
+
     async with open_engine(settings) as engine:
         for name in engine.sources:
             await engine.poll(name)

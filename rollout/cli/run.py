@@ -11,7 +11,6 @@ from rollout.cli import logs
 from rollout.cli.commands import command as declare
 from rollout.cli.exits import OK
 from rollout.cli.settings import load_settings
-from rollout.wiring import run_daemon
 
 
 @declare("""
@@ -21,6 +20,8 @@ rollout run --observe
 @click.option("--observe", is_flag=True, help="Judge and alert, but write no weight anywhere.")
 def command(observe: bool) -> int:
     """Run the daemon until SIGTERM or Ctrl-C. Stopping it changes no weight."""
+    from rollout.wiring import run_daemon
+
     settings = load_settings()
     logs.begin()
     asyncio.run(run_daemon(replace(settings, observe=True) if observe else settings))

@@ -1,0 +1,39 @@
+"""All checks, in the order in which one thing rests on another."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from rollout.cli.checks import Finding, envoy, git, here, sinks
+from rollout.settings import Settings
+from rollout.settings.limits import limits
+
+
+def examine(path: Path, settings: Settings, *, send: bool) -> list[Finding]:
+    """Everything around an installation; ``send``: a test message goes to each sink."""
+    return [
+        *here.settings(path, settings),
+        *here.clock(),
+        *here.state(settings),
+        *here.daemon(settings),
+        *here.journal(settings),
+        *asyncio.run(_outside(settings, send=send)),
+    ]
+
+
+async def _outside(settings: Settings, *, send: bool) -> list[Finding]:
+    """Git first: what the policies ask for is looked for in the mesh."""
+    allowed = limits(settings)
+    read = await asyncio.gather(*(git.source(source, allowed) for source in settings.sources))
+    policies = [policy for each in read for policy in each.policies]
+    meshes = await asyncio.gather(
+        *(
+            envoy.mesh(mesh, [policy for policy in policies if policy.route.mesh == mesh.name])
+            for mesh in settings.meshes
+        )
+    )
+    metrics = await asyncio.gather(*(envoy.metrics(source) for source in settings.metrics))
+    told = await asyncio.gather(*(sinks.sink(sink, send=send) for sink in settings.sinks))
+    parts = (*(each.findings for each in read), git.across(policies), *meshes, *metrics, told)
+    return [finding for part in parts for finding in part]
