@@ -79,7 +79,7 @@ def add(check: Check, evidence: Evidence, look: Tally, *, proof: bool) -> Eviden
     """Feed one look's counts. ``proof``: they were gathered while the mesh carried the rung's weight."""
     step = evidence.step + look if proof else evidence.step
     if isinstance(evidence, ComparisonEvidence):
-        return replace(_compare(evidence, look), step=step)
+        return _compare(evidence, look, step)
     assert isinstance(check, Limit)  # noqa: S101 - `start` made evidence of the check's own kind
     return replace(_limit(check, evidence, look), step=step)
 
@@ -179,17 +179,17 @@ def _play(bet: Bet, log_likelihoods: Sequence[float], seconds: float) -> Bet:
     return Bet(bet.unbet - released, stakes, fresh=False)
 
 
-def _compare(evidence: ComparisonEvidence, look: Tally) -> ComparisonEvidence:
-    return _gross(_mixture(evidence, look), look)
+def _compare(evidence: ComparisonEvidence, look: Tally, step: Tally) -> ComparisonEvidence:
+    mixture, block = _mixture(evidence.mixture, evidence.block + look)
+    gross, gross_block, recent = _gross(evidence.gross, evidence.gross_block + look, evidence.recent)
+    return ComparisonEvidence(mixture, gross, block, gross_block, recent, step)
 
 
-def _mixture(evidence: ComparisonEvidence, look: Tally) -> ComparisonEvidence:
+def _mixture(bet: Bet, block: Tally) -> tuple[Bet, Tally]:
     """ANALYSIS 3.1. A block closes once it holds enough of stable: by totals only, never by failures."""
-    block = evidence.block + look
     if block.stable_n < LEAST_STABLE or block.canary_n == 0:
-        return replace(evidence, block=block)
-    bets = _play(evidence.mixture, [_worse(block, times) for times in WORSE], block.seconds)
-    return replace(evidence, mixture=bets, block=Tally())
+        return bet, block
+    return _play(bet, [_worse(block, times) for times in WORSE], block.seconds), Tally()
 
 
 def _worse(block: Tally, times: float) -> float:
@@ -198,22 +198,20 @@ def _worse(block: Tally, times: float) -> float:
     return block.canary_x * math.log(c) + block.stable_x * math.log(d) - MARGIN * block.canary_n * (c - 1.0)
 
 
-def _gross(evidence: ComparisonEvidence, look: Tally) -> ComparisonEvidence:
+def _gross(bet: Bet, block: Tally, recent: tuple[Tally, ...]) -> tuple[Bet, Tally, tuple[Tally, ...]]:
     """ANALYSIS 3.6b with shorter blocks, stable's share being read from its latest blocks as well.
 
     At 5 % holdback ten stable requests take seconds to gather, and a death in the middle of so long a block
     is diluted by the health before it. See docs/decisions.
     """
-    block = evidence.gross_block + look
-    latest = _latest((*evidence.recent, block))
+    latest = _latest((*recent, block))
     stable_n = sum(tally.stable_n for tally in latest)
     if block.stable_n < GROSS_LEAST_STABLE or stable_n < LEAST_STABLE or block.canary_n == 0:
-        return replace(evidence, gross_block=block)
+        return bet, block, recent
     stable_x = sum(tally.stable_x for tally in latest)
     null = max(GROSS_SHARE, GROSS_TIMES * (stable_x + 1) / (stable_n + 2))
     logs = [_binomial(block, null, other) / 2 if other > null else 0.0 for other in GROSS_ALTERNATIVES]
-    bets = _play(evidence.gross, logs, block.seconds)
-    return replace(evidence, gross=bets, gross_block=Tally(), recent=latest)
+    return _play(bet, logs, block.seconds), Tally(), latest
 
 
 def _latest(blocks: tuple[Tally, ...]) -> tuple[Tally, ...]:
@@ -241,7 +239,7 @@ def _shares_above(limit: float) -> tuple[float, ...]:
 
 def _limit(check: Limit, evidence: LimitEvidence, look: Tally) -> LimitEvidence:
     """DESIGN 14.9. A look in which stable breaks the limit too says nothing about the canary (S4)."""
-    evidence = replace(evidence, worse=_compare(evidence.worse, look))
+    evidence = replace(evidence, worse=_compare(evidence.worse, look, Tally()))
     if look.canary_n == 0 or share(look.stable_x, look.stable_n) > check.max:
         return evidence
     logs = [_binomial(look, check.max, share) for share in _shares_above(check.max)]

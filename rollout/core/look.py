@@ -87,17 +87,16 @@ def tell(counts: Tally) -> str:
 def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Look:
     """Count what happened since the last look and ask the judge."""
     lacking = _lag(state, seen)
-    sample, counted = seen.sample, None
+    sample, counted, newest = seen.sample, None, state.baseline
     if isinstance(sample, Sample):
         arms = (state.past.stable.backend, state.canary.backend)
         codes = (check.codes for check in state.policy.analysis.checks)
         counted = increment(state.baseline, sample, arms, codes, seen.elapsed)
-        state = replace(
-            _fed(state, counted, seen, carried=not lacking), baseline=baseline(state.baseline, sample)
-        )
+        newest = baseline(state.baseline, sample)
+        state = _fed(state, counted, seen, carried=not lacking)
     silence = _silence(state, counted, seen)
     clock = _tick(state, counted, seen, silence=bool(silence), carried=not lacking)
-    state = replace(state, clock=clock)
+    state = replace(state, clock=clock, baseline=newest)
     findings = tuple(map(judge.find, state.policy.analysis.checks, state.evidence))
     return Look(state, asked, seen, findings, counted, silence, lacking)
 

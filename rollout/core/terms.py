@@ -26,6 +26,8 @@ def carry_over(state: Ramping, asked: Policy) -> Ramping | None:
     What does not bear on evidence (alerts, windows, suspension ...) and what tightens holds at once, and what
     was gathered is kept: what speaks against the looser check speaks against the tighter one too.
     """
+    if state.policy is asked:
+        return state
     if not _same_or_tighter(state.policy, asked):
         return None
     if state.policy.analysis.checks == asked.analysis.checks or not state.evidence:

@@ -52,7 +52,8 @@ class Split:
     @classmethod
     def between(cls, stable: str, canary: str, weight: int) -> Split:
         """``weight`` to the canary, the rest to stable."""
-        return cls.of({stable: FULL - weight, canary: weight})
+        shares = (stable, Weight(FULL - weight)), (canary, Weight(weight))
+        return cls(tuple(sorted(share for share in shares if share[1])))
 
     def weight(self, backend: str) -> Weight:
         """The backend's share; zero when it is not in the split."""
