@@ -80,36 +80,42 @@ def _probe(look: Look, probe: Probe) -> Turn:
             return _climb(look, aimed, Reason.RAISED)
     enough = look.findings[0].step.canary_n >= ladder.PROBE_LEAST
     rung = ladder.after(probe, state.policy, fast=state.fast)
-    if rung is not None and ((enough and calm) or state.haste is not Haste.NONE):
+    if rung is not None and calm and (enough or state.haste is not Haste.NONE):
         return _climb(look, rung, Reason.RAISED)
     return say(look, Reason.PROBING)
 
 
 def _bake(look: Look, stage: Stage) -> Turn:
-    state, bake = look.state, ladder.bake_of(stage, look.state.policy)
+    state, bake, against = look.state, ladder.bake_of(stage, look.state.policy), _against(look)
+    if against is not None and against.reason is Reason.BOTH_OVER_LIMIT:
+        return against
     if state.haste is Haste.NONE:
-        lacking = _lacking(look)
-        alarm = lacking is not None and lacking.reason is Reason.BOTH_OVER_LIMIT
-        if state.clock.baked < bake and not alarm:
+        if state.clock.baked < bake:
             return say(look, Reason.BAKING, bake=bake)
-        if lacking:
-            return lacking
+        if few := _too_few(look):
+            return few
+    if against is not None:
+        return against
     rung = ladder.after(stage, state.policy, fast=state.fast)
     return _promote(look) if rung is None else _climb(look, rung, Reason.STEP_PASSED)
 
 
-def _lacking(look: Look) -> Turn | None:
-    """What keeps a baked step from having passed: law 4, every unknown resolves to "do not raise"."""
+def _too_few(look: Look) -> Turn | None:
+    """Which requests a baked step still lacks: law 4, every unknown resolves to "do not raise"."""
+    for finding in look.findings:
+        step, needed = finding.step, finding.check.min_requests
+        if step.canary_n < needed:
+            return say(look, Reason.TOO_FEW, requests=step.canary_n, needed=needed, arm="canary")
+        if finding.verdict is Verdict.NO_DATA:
+            return say(look, Reason.TOO_FEW, requests=step.stable_n, needed=judge.LEAST_STABLE, arm="stable")
+    return None
+
+
+def _against(look: Look) -> Turn | None:
+    """What speaks against the canary without proving it; nobody's haste waives that."""
     for finding in look.findings:
         step, check = finding.step, finding.check
-        if step.canary_n < check.min_requests:
-            return say(look, Reason.TOO_FEW, requests=step.canary_n, needed=check.min_requests, arm="canary")
-        if finding.verdict is Verdict.NO_DATA:
-            needed = judge.LEAST_STABLE
-            return say(look, Reason.TOO_FEW, requests=step.stable_n, needed=needed, arm="stable")
-        if finding.lacking == "suspect":
-            return say(look, Reason.SUSPECT, odds=finding.odds)
-        if finding.lacking and isinstance(check, Limit):
+        if isinstance(check, Limit) and finding.lacking in {"over", "both"}:
             reason = Reason.BOTH_OVER_LIMIT if finding.lacking == "both" else Reason.OVER_LIMIT_NOW
             return say(
                 look,
@@ -118,6 +124,8 @@ def _lacking(look: Look) -> Turn | None:
                 stable_share=judge.share(step.stable_x, step.stable_n),
                 limit=check.max,
             )
+        if finding.odds > judge.CALM:
+            return say(look, Reason.SUSPECT, odds=finding.odds)
     return None
 
 
