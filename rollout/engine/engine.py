@@ -161,18 +161,21 @@ class Engine:
     async def poll(self, name: str) -> None:
         """Fetch one source and take what it says now. What goes wrong is kept in its state, never raised."""
         async with self._polling[name]:
-            now, state = self.clock.now(), self.catalogue.sources[name]
-            try:
-                tree = await self._ports[name].read(state.accepted)
-                taken = refuse(state, tree, now, allow_rewrite=self._settings_of(name).allow_rewrite)
-                if taken is None:
-                    parsed = await self._parser.parse(tree.files)
-                    taken = take(state, tree, parsed, self.catalogue.policies[name], now)
-            except Unavailable as trouble:
-                await self._keep(name, self._missed(name, state, trouble))
-                return
-            self._lost[name] = 0
-            await self._keep(name, taken)
+            await self._fetch(name, self.catalogue.sources[name])
+
+    async def _fetch(self, name: str, state: SourceState) -> None:
+        now = self.clock.now()
+        try:
+            tree = await self._ports[name].read(state.accepted)
+            taken = refuse(state, tree, now, allow_rewrite=self._settings_of(name).allow_rewrite)
+            if taken is None:
+                parsed = await self._parser.parse(tree.files)
+                taken = take(state, tree, parsed, self.catalogue.policies[name], now)
+        except Unavailable as trouble:
+            await self._keep(name, self._missed(name, state, trouble))
+            return
+        self._lost[name] = 0
+        await self._keep(name, taken)
 
     def _missed(self, name: str, state: SourceState, trouble: Unavailable) -> Taken:
         """The source did not answer: nothing changes but what is said of it (I10). One known to be gone
@@ -275,8 +278,9 @@ class Engine:
         if not state.rewritten:
             return f"the history of {name} was not rewritten"
         log.info("source.adopted", extra={"source": name, "actor": actor, "why": why})
-        self.catalogue.sources[name] = replace(state, accepted=None, rewritten=False, problem="")
-        await self.poll(name)
+        async with self._polling[name]:  # a poll under way would say again what it began with
+            self.catalogue.sources[name] = replace(state, accepted=None, rewritten=False, problem="")
+            await self._fetch(name, self.catalogue.sources[name])
         return self.catalogue.sources[name].problem
 
     def _settings_of(self, name: str) -> SourceSettings:

@@ -1,0 +1,42 @@
+"""Taking a rewritten history, also while a poll is under way."""
+
+import asyncio
+
+from rollout.ports import Tree
+from tests.fakes.lab import Lab, policy
+from tests.fakes.policy_source import FakePolicySource
+
+
+class Slow:
+    """A source whose first answer waits until it may be given."""
+
+    def __init__(self, source: FakePolicySource) -> None:
+        self.source = source
+        self.asked = asyncio.Event()
+        self.may = asyncio.Event()
+
+    async def read(self, accepted: str | None) -> Tree:
+        tree = await self.source.read(accepted)
+        if not self.asked.is_set():
+            self.asked.set()
+            await self.may.wait()
+        return tree
+
+
+async def test_a_poll_under_way_does_not_undo_what_a_person_took():
+    """The answer to a question asked before the person spoke is not the last word."""
+    lab = await Lab().adopted()
+    lab.source.drop_branch()
+    lab.source.commit({"prod/jazz.yaml": policy("jazz-v1", bake=7)})
+    await lab.engine.poll("main")
+    assert lab.engine.sources["main"].rewritten
+    slow = Slow(lab.source)
+    lab.engine._ports = {"main": slow}
+    poll = asyncio.create_task(lab.engine.poll("main"))
+    await slow.asked.wait()
+    adopting = asyncio.create_task(lab.engine.adopt_source("main", "ana", "we rebased"))
+    await asyncio.sleep(0)
+    slow.may.set()
+    assert await adopting == ""
+    await poll
+    assert not lab.engine.sources["main"].rewritten
