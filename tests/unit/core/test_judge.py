@@ -1,0 +1,552 @@
+"""The judge: bets that cannot win on average while the canary is healthy, and win quickly when it is not."""
+
+import json
+import math
+import random
+from collections.abc import Iterator
+from itertools import pairwise, product
+
+import pytest
+
+from rollout.core import judge
+from rollout.core.counters import Increment
+from rollout.core.model import (
+    Bet,
+    Check,
+    Comparison,
+    ComparisonEvidence,
+    Evidence,
+    Limit,
+    LimitEvidence,
+    Tally,
+    Verdict,
+)
+from rollout.policy.codec import decode, encode
+
+COMPARISON, LIMIT = Comparison(), Limit(0.05)
+SHARES = (0.0, 0.001, 0.01, 0.1, 0.3, 0.6, 0.9)
+
+
+def feed(check: Check, *looks: Tally, evidence: Evidence | None = None, proof: bool = True) -> Evidence:
+    evidence = evidence or judge.start(check)
+    for look in looks:
+        evidence = judge.add(check, evidence, look, proof=proof)
+    return evidence
+
+
+def odds(check: Check, *looks: Tally) -> float:
+    return judge.find(check, feed(check, *looks)).odds
+
+
+def mixture(*looks: Tally) -> float:
+    evidence = feed(COMPARISON, *looks)
+    assert isinstance(evidence, ComparisonEvidence)
+    return evidence.mixture.evidence
+
+
+def gross(*looks: Tally) -> Bet:
+    evidence = feed(COMPARISON, *looks)
+    assert isinstance(evidence, ComparisonEvidence)
+    return evidence.gross
+
+
+def chance(requests: int, failed: int, share: float) -> float:
+    return math.comb(requests, failed) * share**failed * (1 - share) ** (requests - failed)
+
+
+def outcomes(canary_n: int, stable_n: int, canary: float, stable: float) -> Iterator[tuple[float, int, int]]:
+    """Every (probability, failed canary, failed stable requests)."""
+    for x_c, x_s in product(range(canary_n + 1), range(stable_n + 1)):
+        yield chance(canary_n, x_c, canary) * chance(stable_n, x_s, stable), x_c, x_s
+
+
+# --- validity ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", judge.WORSE)
+def test_no_alternative_wins_on_average_while_the_canary_is_within_its_margin(times):
+    """E[L] <= 1 by enumeration, for one to six requests of each arm, at the margin's very edge and inside."""
+    for canary_n, stable_n in product(range(1, 7), range(1, 7)):
+        for stable in SHARES:
+            edge = min(1.0, judge.RATIO * stable + judge.MARGIN)
+            for canary in (edge, stable, stable / 2):
+                mean = sum(
+                    probability * math.exp(judge._worse(Tally(canary_n, x_c, stable_n, x_s), times))
+                    for probability, x_c, x_s in outcomes(canary_n, stable_n, canary, stable)
+                )
+                assert mean <= 1 + 1e-9
+
+
+def test_beyond_the_margin_some_alternative_wins_on_average():
+    """The other side of the margin: a canary three times worse is worth betting against."""
+    for stable in (0.01, 0.1, 0.3):
+        best = max(
+            sum(
+                probability * math.exp(judge._worse(Tally(6, x_c, 6, x_s), times))
+                for probability, x_c, x_s in outcomes(6, 6, 3 * stable, stable)
+            )
+            for times in judge.WORSE
+        )
+        assert best > 1
+
+
+@pytest.mark.parametrize("stable_n", [10, 13])
+@pytest.mark.parametrize("canary_n", [1, 4])
+def test_a_whole_look_does_not_win_on_average(canary_n, stable_n):
+    """Mixture and gross bet together, as they are fed: the mean of the odds stays at or below 1."""
+    for stable in SHARES:
+        for canary in (min(1.0, judge.RATIO * stable + judge.MARGIN), stable):
+            mean = sum(
+                probability * odds(COMPARISON, Tally(canary_n, x_c, stable_n, x_s, 1.0))
+                for probability, x_c, x_s in outcomes(canary_n, stable_n, canary, stable)
+            )
+            assert mean <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("most", [0.01, 0.05, 0.5, 0.99])
+def test_a_limit_does_not_win_on_average_while_it_is_kept(most):
+    """Whatever stable does, for a canary at the limit or below: the mean of the bet stays at or below 1."""
+    check = Limit(most)
+    for canary_n, stable_x in product((1, 3, 6), (0, 5, 10)):
+        for canary in (most, most / 2, 0.0):
+            mean = 0.0
+            for x_c in range(canary_n + 1):
+                evidence = feed(check, Tally(canary_n, x_c, 10, stable_x, 1.0))
+                assert isinstance(evidence, LimitEvidence)
+                mean += chance(canary_n, x_c, canary) * evidence.bet.evidence
+            assert mean <= 1 + 1e-9
+
+
+# --- the oracle ----------------------------------------------------------------------------------
+
+
+def oracle(looks: list[Tally]) -> float:
+    """The mixture's evidence, worked out anew from the formulas: one running product for each restart."""
+    alternatives = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
+    blocks, open_ = [], [0, 0, 0, 0, 0.0]
+    for look in looks:
+        fields = (look.canary_n, look.canary_x, look.stable_n, look.stable_x, look.seconds)
+        open_ = [a + b for a, b in zip(open_, fields, strict=True)]
+        if open_[2] >= 10 and open_[0] > 0:
+            blocks.append(tuple(open_))
+            open_ = [0, 0, 0, 0, 0.0]
+    left, placed = 1.0, []
+    for number, block in enumerate(blocks):
+        part = left / 2 if number == 0 else left * (1 - math.exp(-block[4] / 600))
+        left -= part
+        placed.append(part)
+    total = left
+    for psi in alternatives:
+        for begin, part in enumerate(placed):
+            product_ = 1.0
+            for n_c, x_c, n_s, x_s, _ in blocks[begin:]:
+                theta_1, theta_0 = psi * n_c / (psi * n_c + n_s), 1.1 * n_c / (1.1 * n_c + n_s)
+                product_ *= (theta_1 / theta_0) ** x_c * ((1 - theta_1) / (1 - theta_0)) ** x_s
+                product_ *= math.exp(-1e-4 * n_c * (theta_1 / theta_0 - 1))
+            total += part / len(alternatives) * product_
+    return total
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_mixture_is_what_its_formulas_say(seed):
+    """Against a second reading of the specification, over random looks of every size."""
+    chance_ = random.Random(seed)
+    looks = []
+    for _ in range(40):
+        canary_n, stable_n = chance_.choice((0, 1, 5, 30)), chance_.choice((0, 2, 9, 10, 80))
+        bad = chance_.choice((0.0, 0.02, 0.2))
+        looks.append(
+            Tally(
+                canary_n,
+                sum(chance_.random() < 2 * bad for _ in range(canary_n)),
+                stable_n,
+                sum(chance_.random() < bad for _ in range(stable_n)),
+                chance_.choice((0.25, 1.0, 15.0)),
+            )
+        )
+    for end in (1, 5, 20, 40):
+        assert mixture(*looks[:end]) == pytest.approx(oracle(looks[:end]), rel=1e-9)
+
+
+def test_the_numbers_of_the_judge():
+    """What the proof and the simulation were made for."""
+    assert (judge.ODDS, judge.CALM, judge.RATIO, judge.MARGIN) == (100.0, 2.0, 1.1, 1e-4)
+    assert judge.WORSE == (1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
+    assert min(judge.WORSE) > judge.RATIO
+    assert judge.MIXTURE_WEIGHT + judge.GROSS_WEIGHT == 1.0
+    assert (judge.GROSS_SHARE, judge.GROSS_TIMES, judge.GROSS_ALTERNATIVES) == (0.25, 5.0, (0.5, 0.75, 0.98))
+    assert (judge.FIRST, judge.RELEASE) == (0.5, 600.0)
+
+
+def test_the_odds_are_the_weighted_capitals():
+    """Nine tenths mixture, one tenth gross: one at the start."""
+    evidence = ComparisonEvidence(Bet(0.5, (1.0, 2.0)), Bet(1.0, (6.0,)))
+    assert judge.find(COMPARISON, evidence).odds == pytest.approx(0.9 * 3.5 + 0.1 * 7.0)
+    for check in (COMPARISON, LIMIT):
+        assert judge.find(check, judge.start(check)).odds == 1.0
+
+
+# --- monotone ------------------------------------------------------------------------------------
+
+BLOCKS = [(1, 10), (5, 10), (10, 90), (50, 50), (95, 12), (30, 1000)]
+
+
+@pytest.mark.parametrize(("canary_n", "stable_n"), BLOCKS)
+@pytest.mark.parametrize("check", [COMPARISON, LIMIT], ids=["comparison", "limit"])
+def test_one_more_failed_canary_request_never_lowers_the_odds(check, canary_n, stable_n):
+    """More failures never look like health."""
+    for x_s in {0, 1, stable_n // 10, stable_n // 2, stable_n}:
+        said = [odds(check, Tally(canary_n, x_c, stable_n, x_s, 1.0)) for x_c in range(canary_n + 1)]
+        assert said == sorted(said)
+
+
+@pytest.mark.parametrize(("canary_n", "stable_n"), BLOCKS)
+def test_one_more_failed_stable_request_never_raises_the_odds(canary_n, stable_n):
+    """Stable's failures never speak against the canary: the mixture falls, the gross bet wins nothing."""
+    for x_c in {0, 1, canary_n // 2, canary_n}:
+        looks = [Tally(canary_n, x_c, stable_n, x_s, 1.0) for x_s in range(min(stable_n, 120) + 1)]
+        said = [mixture(look) for look in looks]
+        assert said == sorted(said, reverse=True)
+        capitals = [gross(look).evidence for look in looks]
+        assert all(after <= max(1.0, before) for before, after in pairwise(capitals))
+
+
+# --- blocks --------------------------------------------------------------------------------------
+
+
+def test_splitting_a_scrape_changes_nothing_until_a_block_closes():
+    """A rule of totals only: looks gather until stable has ten requests and the canary one."""
+    whole = feed(COMPARISON, Tally(4, 1, 10, 1, 4.0))
+    parts = feed(
+        COMPARISON,
+        Tally(1, 0, 3, 0, 1.0),
+        Tally(0, 0, 4, 1, 1.0),
+        Tally(2, 1, 2, 0, 1.0),
+        Tally(1, 0, 1, 0, 1.0),
+    )
+    assert isinstance(whole, ComparisonEvidence)
+    assert isinstance(parts, ComparisonEvidence)
+    assert parts.mixture == whole.mixture
+    assert parts.block == whole.block == Tally()
+    assert parts.step == whole.step == Tally(4, 1, 10, 1, 4.0)
+
+
+def test_splitting_blocks_changes_only_the_release_of_capital():
+    """Two looks or one: the same likelihoods; what differs is when the capital was staked."""
+    bets = [judge._worse(Tally(20, 2, 60, 1), times) for times in judge.WORSE]
+    halves = [
+        judge._worse(Tally(10, 1, 30, 0), times) + judge._worse(Tally(10, 1, 30, 1), times)
+        for times in judge.WORSE
+    ]
+    assert bets == pytest.approx(halves)
+
+
+@pytest.mark.parametrize(
+    "look", [Tally(5, 5, 9, 0, 1.0), Tally(0, 0, 1000, 3, 1.0), Tally(500, 500, 0, 0, 1.0), Tally()]
+)
+def test_an_open_block_says_nothing(look):
+    """Too little of stable, or nothing of the canary: wait."""
+    assert mixture(look) == 1.0
+
+
+def test_a_missed_scrape_is_a_longer_block():
+    """Nothing is dropped: the counts of the gap are in the next one."""
+    evidence = feed(COMPARISON, Tally(3, 1, 5, 0, 60.0))
+    assert isinstance(evidence, ComparisonEvidence)
+    assert evidence.block == Tally(3, 1, 5, 0, 60.0)
+    evidence = feed(COMPARISON, Tally(3, 0, 5, 0, 1.0), evidence=evidence)
+    assert isinstance(evidence, ComparisonEvidence)
+    assert evidence.mixture == feed(COMPARISON, Tally(6, 1, 10, 0, 61.0)).mixture  # type: ignore[union-attr]
+
+
+def test_capital_is_released_over_time():
+    """Half at the first block, then with a time constant of ten minutes, whatever the look's length."""
+    healthy = Tally(1, 0, 10, 0, 1.0)
+    first = feed(COMPARISON, healthy)
+    assert isinstance(first, ComparisonEvidence)
+    assert first.mixture.unbet == 0.5
+    assert not first.mixture.fresh
+    second = feed(COMPARISON, Tally(1, 0, 10, 0, 600.0), evidence=first)
+    assert isinstance(second, ComparisonEvidence)
+    assert second.mixture.unbet == pytest.approx(0.5 * math.exp(-1))
+
+
+def test_no_bet_overflows():
+    """A canary that fails a million times is condemned, not infinite."""
+    awful = Tally(1_000_000, 1_000_000, 1_000_000, 0, 1.0)
+    for check in (COMPARISON, LIMIT):
+        evidence = feed(check, *[awful] * 50)
+        assert 100 <= judge.find(check, evidence).odds < math.inf
+        assert (
+            judge.find(check, feed(check, Tally(10**9, 0, 10**9, 10**9, 1.0), evidence=evidence)).odds
+            < math.inf
+        )
+
+
+# --- gross failure -------------------------------------------------------------------------------
+
+
+def test_the_gross_bet_needs_five_of_stable_now_and_ten_lately():
+    """A death in the middle of a long block must not be diluted; stable's present must be known."""
+    dead = Tally(20, 20, 5, 0, 1.0)
+    assert gross(dead).fresh
+    assert not gross(dead, dead).fresh
+    assert gross(Tally(20, 20, 4, 0, 1.0)).fresh
+    assert not gross(Tally(1, 0, 10, 0, 1.0)).fresh
+    after = feed(COMPARISON, Tally(1, 0, 10, 0, 1.0), dead)
+    assert isinstance(after, ComparisonEvidence)
+    assert after.gross_block == Tally()
+    assert after.recent == (Tally(1, 0, 10, 0, 1.0), dead)
+
+
+def test_stables_latest_blocks_are_no_older_than_a_minute():
+    """What stable was long ago does not speak for now: it must gather ten requests anew."""
+    old, dead = Tally(1, 0, 6, 0, 1.0), Tally(20, 20, 6, 0, 61.0)
+    evidence = feed(COMPARISON, Tally(1, 0, 10, 0, 1.0), dead)
+    assert isinstance(evidence, ComparisonEvidence)
+    assert evidence.gross_block == dead
+    evidence = feed(COMPARISON, Tally(1, 0, 10, 0, 1.0), old, Tally(20, 20, 6, 0, 60.0))
+    assert isinstance(evidence, ComparisonEvidence)
+    assert evidence.recent == (old, Tally(20, 20, 6, 0, 60.0))
+
+
+@pytest.mark.parametrize(
+    ("look", "won"),
+    [
+        (Tally(20, 20, 100, 0, 1.0), True),
+        (Tally(20, 12, 100, 0, 1.0), True),
+        (Tally(20, 4, 100, 0, 1.0), False),
+        (Tally(20, 20, 100, 10, 1.0), True),
+        (Tally(20, 20, 100, 20, 1.0), False),  # a shared incident: five times stable's share is no news
+        (Tally(20, 20, 100, 100, 1.0), False),
+    ],
+)
+def test_the_gross_bet_is_on_more_than_a_quarter_failing_while_stable_does_not(look, won):
+    """Its null is the greater of 25 % and five times stable's smoothed share."""
+    assert (gross(look).evidence > 1) is won
+
+
+def test_the_gross_bet_is_what_its_formula_says():
+    """Half the binomial log likelihood ratio against each alternative above the null."""
+    look = Tally(20, 12, 100, 9, 1.0)
+    null = 5 * (9 + 1) / (100 + 2)
+    stakes = [
+        1 / 6 * math.exp((12 * math.log(p / null) + 8 * math.log((1 - p) / (1 - null))) / 2)
+        if p > null
+        else 1 / 6
+        for p in (0.5, 0.75, 0.98)
+    ]
+    assert gross(look) == Bet(0.5, pytest.approx(tuple(stakes)), fresh=False)  # type: ignore[arg-type]
+
+
+# --- limits --------------------------------------------------------------------------------------
+
+
+def test_a_limit_condemns_a_canary_that_breaks_it_while_stable_keeps_it():
+    """Over the limit and worse than stable."""
+    assert odds(LIMIT, Tally(50, 25, 450, 0, 1.0)) > 100
+    assert odds(LIMIT, Tally(50, 1, 450, 0, 1.0)) < 2
+
+
+@pytest.mark.parametrize("share", [0.95, 0.5, 0.1])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_limit_condemns_nobody_in_a_shared_incident(share, seed):
+    """S4, however little of stable there is to see: a minute of both failing 20 %."""
+    chance_ = random.Random(seed)
+    evidence: Evidence | None = None
+    for second in range(90):
+        bad = 0.2 if second >= 30 else 0.002
+        look = draw(chance_, 100, share, bad, bad)
+        evidence = feed(LIMIT, look, evidence=evidence)
+        assert judge.find(LIMIT, evidence).verdict is not Verdict.FAILING
+
+
+def test_without_any_control_a_limit_stands_alone():
+    """A minute without one stable request: there is nothing to compare with any more."""
+    dead = Tally(10, 10, 0, 0, 10.0)
+    assert odds(LIMIT, *[dead] * 6) < 2
+    assert odds(LIMIT, *[dead] * 7) > 100
+    assert odds(LIMIT, *[dead] * 7, Tally(10, 10, 1, 0, 1.0)) < 2
+
+
+def test_a_look_in_which_stable_breaks_the_limit_is_left_out():
+    """It says nothing about the canary; exactly at the limit stable keeps it."""
+    for stable_x, played in ((6, False), (5, True)):
+        evidence = feed(LIMIT, Tally(10, 5, 100, stable_x, 1.0))
+        assert isinstance(evidence, LimitEvidence)
+        assert evidence.bet.fresh is not played
+        assert evidence.step == Tally(10, 5, 100, stable_x, 1.0)
+    evidence = feed(LIMIT, Tally(0, 0, 100, 0, 1.0))
+    assert isinstance(evidence, LimitEvidence)
+    assert evidence.bet.fresh
+
+
+def test_a_limit_bets_on_multiples_of_it_and_on_gross_shares():
+    """Each alternative lies above the limit, and there is always one."""
+    assert judge._shares_above(0.05) == pytest.approx((0.075, 0.1, 0.15, 0.25, 0.5, 0.75, 0.98))
+    assert judge._shares_above(0.2) == pytest.approx((0.3, 0.4, 0.5, 0.6, 0.75, 0.98))
+    assert judge._shares_above(0.99) == (0.995,)
+    look = Tally(10, 4, 100, 0, 1.0)
+    evidence = feed(Limit(0.2), look)
+    assert isinstance(evidence, LimitEvidence)
+    wanted = [
+        1 / 12 * math.exp(4 * math.log(p / 0.2) + 6 * math.log((1 - p) / 0.8))
+        for p in (0.3, 0.4, 0.5, 0.6, 0.75, 0.98)
+    ]
+    assert evidence.bet.stakes == pytest.approx(tuple(wanted))
+
+
+# --- verdicts ------------------------------------------------------------------------------------
+
+
+def found(check: Check, step: Tally, capital: float = 1.0) -> judge.Finding:
+    worse = ComparisonEvidence(Bet(capital, ()), Bet(capital, ()))
+    evidence: Evidence = LimitEvidence(Bet(capital, ()), worse) if isinstance(check, Limit) else worse
+    return judge.find(check, feed_step(evidence, step))
+
+
+def feed_step(evidence: Evidence, step: Tally) -> Evidence:
+    kind = type(evidence)
+    fields = {name: getattr(evidence, name) for name in evidence.__slots__}
+    return kind(**fields | {"step": step})
+
+
+@pytest.mark.parametrize(
+    ("check", "step", "capital", "verdict", "lacking"),
+    [
+        (COMPARISON, Tally(20, 0, 10, 0), 1.0, Verdict.PASSING, ""),
+        (COMPARISON, Tally(19, 0, 10, 0), 1.0, Verdict.NO_DATA, "few"),
+        (COMPARISON, Tally(20, 0, 9, 0), 1.0, Verdict.NO_DATA, "few"),
+        (COMPARISON, Tally(20, 0, 10, 0), 2.0, Verdict.PASSING, ""),
+        (COMPARISON, Tally(20, 0, 10, 0), 2.1, Verdict.PASSING, "suspect"),
+        (COMPARISON, Tally(20, 0, 10, 0), 99.9, Verdict.PASSING, "suspect"),
+        (COMPARISON, Tally(0, 0, 0, 0), 100.0, Verdict.FAILING, ""),
+        (LIMIT, Tally(100, 5, 0, 0), 1.0, Verdict.PASSING, ""),
+        (LIMIT, Tally(99, 0, 100, 0), 1.0, Verdict.NO_DATA, "few"),
+        (LIMIT, Tally(100, 6, 100, 5), 1.0, Verdict.PASSING, "over"),
+        (LIMIT, Tally(100, 6, 100, 6), 1.0, Verdict.PASSING, "both"),
+        (LIMIT, Tally(100, 6, 0, 0), 1.0, Verdict.PASSING, "over"),
+        (LIMIT, Tally(100, 5, 100, 99), 3.0, Verdict.PASSING, "suspect"),
+        (LIMIT, Tally(), 100.0, Verdict.FAILING, ""),
+    ],
+)
+def test_what_a_check_answers(check, step, capital, verdict, lacking):
+    """Condemned at 100 : 1 whatever the sample; else silent, or passing with what still stands in the way."""
+    finding = found(check, step, capital)
+    assert (finding.verdict, finding.lacking) == (verdict, lacking)
+    assert (finding.check, finding.step) == (check, step)
+    assert finding.odds == pytest.approx(capital)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "worst"),
+    [
+        ([], Verdict.NO_DATA),
+        ([Verdict.PASSING], Verdict.PASSING),
+        ([Verdict.PASSING, Verdict.NO_DATA], Verdict.NO_DATA),
+        ([Verdict.ERROR, Verdict.PASSING, Verdict.NO_DATA], Verdict.ERROR),
+        ([Verdict.ERROR, Verdict.FAILING, Verdict.PASSING, Verdict.NO_DATA], Verdict.FAILING),
+    ],
+)
+def test_one_failure_outweighs_any_silence_and_silence_outweighs_success(verdicts, worst):
+    """No check at all proves nothing."""
+    findings = [judge.Finding(COMPARISON, verdict, 1.0, Tally()) for verdict in verdicts]
+    assert judge.worst(findings) is worst
+
+
+@pytest.mark.parametrize(
+    ("late", "counts", "capital", "calm"),
+    [
+        ((0, 0), (10, 100), 1.0, True),
+        ((0, 0), (10, 100), 2.0, True),
+        ((0, 0), (10, 100), 2.5, False),
+        ((1, 0), (10, 100), 1.0, False),
+        ((2, 10), (10, 100), 1.0, True),  # twice stable's share is not beyond it
+        ((3, 10), (10, 100), 1.0, False),
+        ((1, 0), (0, 0), 1.0, False),
+        ((1, 1), (0, 0), 1.0, True),
+    ],
+)
+def test_a_good_look(late, counts, capital, calm):
+    """No odds against the canary, and none of its requests pending beyond the latency seen on stable."""
+    look = Increment((Tally(counts[0], 0, counts[1], 0),), late[0], late[1], covered=True)
+    assert judge.is_calm(look, [found(COMPARISON, Tally(), capital)]) is calm
+
+
+def test_requests_that_prove_nothing_are_judged_all_the_same():
+    """Counted before the weight was carried: the bets see them, the sample of the rung does not."""
+    look = Tally(10, 10, 100, 0, 1.0)
+    for check in (COMPARISON, LIMIT):
+        kept = feed(check, Tally(1, 0, 10, 0, 1.0))
+        evidence = feed(check, look, evidence=kept, proof=False)
+        assert evidence.step == kept.step == Tally(1, 0, 10, 0, 1.0)
+        assert judge.find(check, evidence).odds > judge.find(check, kept).odds
+        assert judge.anew(evidence).step == Tally()
+        assert judge.find(check, judge.anew(evidence)).odds == judge.find(check, evidence).odds
+
+
+def test_shares():
+    """Of nothing, nothing; and what an error-free run could not have missed."""
+    assert (judge.share(0, 0), judge.share(1, 4)) == (0.0, 0.25)
+    assert (judge.shows(0), judge.shows(1)) == (1.0, 1.0)
+    assert judge.shows(36) == pytest.approx(0.0925, abs=1e-4)
+
+
+# --- serialised ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("check", [COMPARISON, LIMIT], ids=["comparison", "limit"])
+def test_a_judge_restored_half_way_judges_as_if_never_stopped(check):
+    """Through the journal's own codec and JSON, bit for bit."""
+    chance_ = random.Random(7)
+    looks = [draw(chance_, 20, 0.3, 0.08, 0.03) for _ in range(60)]
+    straight = feed(check, *looks)
+    for cut in (0, 1, 30, 59):
+        half = feed(check, *looks[:cut]) if cut else judge.start(check)
+        back = decode(Evidence, json.loads(json.dumps(encode(half))))
+        assert feed(check, *looks[cut:], evidence=back) == straight
+
+
+# --- simulated -----------------------------------------------------------------------------------
+
+
+def draw(chance_: random.Random, requests: int, weight: float, canary: float, stable: float) -> Tally:
+    """A second of traffic."""
+    arrived = sum(1 for _ in range(2 * requests) if chance_.random() < 0.5)
+    canary_n = sum(1 for _ in range(arrived) if chance_.random() < weight)
+    stable_n = arrived - canary_n
+    return Tally(
+        canary_n,
+        sum(1 for _ in range(canary_n) if chance_.random() < canary),
+        stable_n,
+        sum(1 for _ in range(stable_n) if chance_.random() < stable),
+        1.0,
+    )
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.95])
+def test_equal_versions_are_hardly_ever_condemned(weight):
+    """30 rollouts of two minutes, both failing 5 %: at most one goes home (the bound is 1 % each)."""
+    condemned = 0
+    for seed in range(30):
+        chance_ = random.Random(seed)
+        evidence: Evidence | None = None
+        for _ in range(120):
+            evidence = feed(COMPARISON, draw(chance_, 20, weight, 0.05, 0.05), evidence=evidence)
+            if judge.find(COMPARISON, evidence).verdict is Verdict.FAILING:
+                condemned += 1
+                break
+    assert condemned <= 1
+
+
+@pytest.mark.parametrize(("rate", "weight"), [(100, 0.1), (1000, 0.01), (20, 0.1)])
+def test_a_dead_canary_is_condemned_within_twenty_requests(rate, weight):
+    """At the probe's ten requests a look or fewer: known by its twentieth failed request in 19 of 20 runs."""
+    failed = []
+    for seed in range(20):
+        chance_ = random.Random(seed)
+        evidence: Evidence = judge.start(COMPARISON)
+        while judge.find(COMPARISON, evidence).verdict is not Verdict.FAILING:
+            evidence = feed(COMPARISON, draw(chance_, rate, weight, 1.0, 0.001), evidence=evidence)
+        failed.append(evidence.step.canary_x)
+    assert sorted(failed)[18] <= 20
