@@ -262,8 +262,8 @@ class Journal(Protocol):
 class Outbox(Protocol):
     """The journal's other half: alerts that are owed."""
 
-    async def owed(self, now: datetime, limit: int) -> Sequence[Dispatch]:
-        """The dispatches that are due, oldest first."""
+    async def owed(self, now: datetime, limit: int, sink: str | None = None) -> Sequence[Dispatch]:
+        """The dispatches that are due (at one sink), oldest first."""
         ...
 
     async def delivered(self, dispatch: Dispatch, at: datetime) -> None:

@@ -326,6 +326,14 @@ class JournalContract:
             due += timedelta(seconds=60)
         assert [one.alert.key for one in await journal.owed(due, 2)] == ["first", "second"]
 
+    async def test_one_sinks_alerts_are_found_alone(self, bench: Bench):
+        """However much another sink is owed, this one's alerts are found, and none of the other's."""
+        journal, _ = await bench.restart()
+        await journal.record(record(alerts=tuple(("dead", alert(str(number))) for number in range(5))))
+        await journal.record(record(alerts=(("ops", alert()),)))
+        assert [one.sink for one in await journal.owed(START, 3, "ops")] == ["ops"]
+        assert [one.alert.key for one in await journal.owed(START, 2, "dead")] == ["0", "1"]
+
     async def test_an_unwritable_journal_says_so_and_recovers(self, bench: Bench):
         """Q1: what cannot be remembered is refused in a sentence, none of it is kept, and later all works."""
         journal, _ = await bench.restart()

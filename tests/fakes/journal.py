@@ -116,8 +116,12 @@ class FakeJournal:
             self.memory.freezes[freeze.name] = freeze
         self._tear()
 
-    async def owed(self, now: datetime, limit: int) -> Sequence[Dispatch]:
-        owed = [entry.dispatch for entry in self.memory.outbox if entry.ended is None]
+    async def owed(self, now: datetime, limit: int, sink: str | None = None) -> Sequence[Dispatch]:
+        owed = [
+            entry.dispatch
+            for entry in self.memory.outbox
+            if entry.ended is None and sink in {None, entry.dispatch.sink}
+        ]
         waiting = {
             (one.sink, one.alert.rollout): one.id
             for one in reversed(owed)

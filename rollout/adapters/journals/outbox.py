@@ -34,15 +34,18 @@ def owe(connection: sqlite3.Connection, alerts: Owed, at: datetime) -> None:
     )
 
 
-def owed(connection: sqlite3.Connection, now: datetime, limit: int) -> Sequence[Dispatch]:
-    """What is due, oldest first."""
+def owed(
+    connection: sqlite3.Connection, now: datetime, limit: int, sink: str | None = None
+) -> Sequence[Dispatch]:
+    """What is due (at one sink), oldest first."""
     found = connection.execute(
         "SELECT id, sink, alert, tries, next_try FROM outbox AS due "
-        "WHERE ended IS NULL AND next_try <= :now AND NOT EXISTS (SELECT 1 FROM outbox AS elder "
+        "WHERE ended IS NULL AND next_try <= :now AND sink = coalesce(:sink, sink) "
+        "AND NOT EXISTS (SELECT 1 FROM outbox AS elder "
         "WHERE elder.ended IS NULL AND elder.sink = due.sink AND elder.rollout = due.rollout "
         "AND elder.id < due.id AND elder.next_try > :now AND elder.tries < :tries) "
         "ORDER BY id LIMIT :limit",
-        {"now": rows.instant(now), "tries": IN_ORDER_TRIES, "limit": limit},
+        {"now": rows.instant(now), "tries": IN_ORDER_TRIES, "limit": limit, "sink": sink},
     )
     return tuple(rows.dispatch(row) for row in found)
 

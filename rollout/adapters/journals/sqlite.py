@@ -98,8 +98,8 @@ class SqliteJournal:
     async def freeze(self, freeze: Freeze, *, lifted: bool) -> None:
         await self._writer.write(lambda connection: pages.freeze(connection, freeze, lifted=lifted))
 
-    async def owed(self, now: datetime, limit: int) -> Sequence[Dispatch]:
-        return await self._writer.read(lambda connection: outbox.owed(connection, now, limit))
+    async def owed(self, now: datetime, limit: int, sink: str | None = None) -> Sequence[Dispatch]:
+        return await self._writer.read(lambda connection: outbox.owed(connection, now, limit, sink))
 
     async def delivered(self, dispatch: Dispatch, at: datetime) -> None:
         await self._writer.write(lambda connection: outbox.delivered(connection, dispatch, at))
