@@ -12,24 +12,42 @@ MOMENT = 0.002
 """Seconds that a question waits for others."""
 
 
+Answer = Sample | Unseen | BaseException
+
+
 class Gatherer:
-    """In front of one ``Metrics``: ``ask`` one question, be answered from a read shared with the others."""
+    """In front of one ``Metrics``: ``ask`` one question, be answered from a read shared with those who wait
+    as long. A question that breaks the source is the trouble of those who asked it, not of the others.
+    """
 
     def __init__(self, source: Metrics, clock: Clock) -> None:
         self._source = source
         self._clock = clock
-        self._asked: dict[Question, float] = {}
-        self._reading: asyncio.Task[Mapping[Question, Sample | Unseen]] | None = None
+        self._open: dict[float, tuple[dict[Question, None], asyncio.Task[Mapping[Question, Answer]]]] = {}
 
     async def ask(self, question: Question, deadline: float) -> Sample | Unseen:
         """One question's answer; at most about ``deadline`` seconds."""
-        self._asked[question] = min(deadline, self._asked.get(question, deadline))
-        if self._reading is None:
-            self._reading = asyncio.create_task(self._read())
-        return (await asyncio.shield(self._reading))[question]
+        if deadline not in self._open:
+            empty: dict[Question, None] = {}
+            self._open[deadline] = (empty, asyncio.create_task(self._read(empty, deadline)))
+        asked, reading = self._open[deadline]
+        asked[question] = None
+        answer = (await asyncio.shield(reading))[question]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
-    async def _read(self) -> Mapping[Question, Sample | Unseen]:
+    async def _read(self, asked: dict[Question, None], deadline: float) -> Mapping[Question, Answer]:
         await self._clock.sleep(MOMENT)
-        asked, self._asked, self._reading = self._asked, {}, None
-        read = await self._source.read(list(asked), min(asked.values()))
-        return dict(zip(asked, read, strict=True))
+        del self._open[deadline]
+        [read] = await asyncio.gather(self._source.read(list(asked), deadline), return_exceptions=True)
+        if not isinstance(read, BaseException):
+            return dict(zip(asked, read, strict=True))
+        if len(asked) == 1:
+            return dict.fromkeys(asked, read)
+        alone = await asyncio.gather(*(self._read_alone(question, deadline) for question in asked))
+        return dict(zip(asked, alone, strict=True))
+
+    async def _read_alone(self, question: Question, deadline: float) -> Answer:
+        [read] = await asyncio.gather(self._source.read([question], deadline), return_exceptions=True)
+        return read if isinstance(read, BaseException) else read[0]
