@@ -6,6 +6,7 @@ Nothing that goes home depends on the wall clock, on another rollout, on git or 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import heapq
 import itertools
@@ -16,26 +17,28 @@ from datetime import timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
-from rollout.core.model import Decision, Fact, Policy
 from rollout.core.reason import Reason
-from rollout.core.schedule import boundary
+from rollout.core.schedule import opens
 from rollout.engine.engine import Engine
 from rollout.engine.outbox import Postman
 from rollout.engine.rollout import Rollout
+from rollout.ports import Unavailable
 
 log = logging.getLogger("rollout")
 
 BEAT = 1.0
 MISSED_BEATS = 3
 SWEEP = 1.0
-PRUNE = 3600.0
+HOUSEKEEPING = 3600.0
+AFTER_START = timedelta(minutes=1)
+"""When to keep house first: not while every rollout wants its first look recorded."""
 JITTER = 0.1
 """A poll comes up to this share of its interval early, so that daemons do not ask in step."""
 FAILURES = 5
 """Bugs in a row after which a rollout is left alone for an hour."""
 LEFT_ALONE = 3600.0
-GRACE = 10.0
-"""Seconds that passes under way get to end when the daemon is told to stop."""
+GRACE = 8.0
+"""Seconds for passes under way and alerts owed when the daemon is told to stop; closing has two more."""
 
 
 class Daemon:
@@ -78,9 +81,15 @@ class Daemon:
             await self._turn()
         finally:
             self._scheduler.shutdown(wait=False)
-            if self._passes:
-                await asyncio.wait(self._passes.values(), timeout=GRACE)
-            await self._postman.sweep()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE):
+                    await self._end()
+
+    async def _end(self) -> None:
+        if self._passes:
+            await asyncio.wait(self._passes.values())
+        self._engine.excuse("the daemon stops; the next start obeys it")
+        await self._postman.flush()
 
     def stop(self) -> None:
         """Begin no more."""
@@ -146,23 +155,25 @@ class Daemon:
             log.exception("rollout.bug", extra={"rollout": rollout.name, "times": rollout.failures})
             if rollout.failures >= FAILURES:
                 rollout.due = self._engine.clock.monotonic() + LEFT_ALONE
-                facts: dict[str, Fact] = {
-                    "times": rollout.failures,
-                    "detail": f"{type(bug).__name__}: {bug}",
-                    "name": rollout.name,
-                }
-                broken = Decision(rollout.state, Reason.BROKEN, facts)
-                self._engine.shout(rollout, broken)
-                rollout.decision = broken
+                await self._engine.leave(rollout, bug)
         self._observed(rollout, late)
-        if rollout.decision is not None and rollout.decision.reason.level:
+        decision = rollout.decision
+        if decision is None or self._stopping.is_set():
+            return
+        if decision.reason.level:
             self._sweep_soon()
+        if decision.reason is Reason.WINDOW_CLOSED:
+            self._await_window(rollout)
 
     # --- the wall clock --------------------------------------------------------------------------
 
     def _schedule(self) -> None:
+        """Every job is a coroutine: apscheduler gives anything else to a thread."""
+        quiet = logging.getLogger("rollout.scheduler")
+        quiet.setLevel(logging.ERROR)  # a job that outlasts its interval is no news
         defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-        self._scheduler.configure(job_defaults=defaults)
+        self._scheduler.configure(logger=quiet, job_defaults=defaults)
+        now = self._engine.clock.now()
         for source in self._engine.settings.sources:
             self._scheduler.add_job(
                 self._engine.poll,
@@ -170,28 +181,43 @@ class Daemon:
                 args=[source.name],
                 seconds=source.poll,
                 jitter=source.poll * JITTER / 2,
-                next_run_time=self._engine.clock.now(),
+                next_run_time=now,
             )
-        self._scheduler.add_job(self._postman.sweep, "interval", seconds=SWEEP, id="sweep")
-        self._scheduler.add_job(self._prune, "interval", seconds=PRUNE)
+        for sink in self._postman.sinks:
+            self._scheduler.add_job(
+                self._postman.carry, "interval", args=[sink], seconds=SWEEP, id=f"sink {sink}"
+            )
         self._scheduler.add_job(
-            self._boundaries, "interval", seconds=PRUNE, next_run_time=self._engine.clock.now()
+            self._keep_house, "interval", seconds=HOUSEKEEPING, next_run_time=now + AFTER_START
         )
         self._scheduler.start()
 
     def _sweep_soon(self) -> None:
-        self._scheduler.modify_job("sweep", next_run_time=self._engine.clock.now())
+        for sink in self._postman.sinks:
+            self._scheduler.modify_job(f"sink {sink}", next_run_time=self._engine.clock.now())
 
-    def _boundaries(self) -> None:
-        """Look again at the instant a window opens or closes."""
-        now = self._engine.clock.now()
-        for rollout in self._engine.rollouts.values():
-            edge = boundary(rollout.asked.windows, now) if isinstance(rollout.asked, Policy) else None
-            if edge is not None and edge - now <= timedelta(seconds=PRUNE):
-                self._scheduler.add_job(self._look_now, DateTrigger(edge), args=[rollout.name])
+    async def _keep_house(self) -> None:
+        """What is needed now and then: limits on what is remembered, alerts to sinks that are no more."""
+        try:
+            await self._prune()
+            await self._postman.disown()
+        except Unavailable as trouble:
+            log.error("housekeeping.failed", extra={"detail": str(trouble)})  # noqa: TRY400
 
-    def _look_now(self, name: str) -> None:
+    def _await_window(self, rollout: Rollout) -> None:
+        """Look at the instant when the window opens, if that comes before the next look."""
+        now, policy = self._engine.clock.now(), rollout.policy
+        opening = opens(policy.windows, now) if policy else now
+        if now < opening and (opening - now).total_seconds() < rollout.due - self._engine.clock.monotonic():
+            self._scheduler.add_job(
+                self._look_now,
+                DateTrigger(opening),
+                args=[rollout.name],
+                id=f"window {rollout.name}",
+                replace_existing=True,
+            )
+
+    async def _look_now(self, name: str) -> None:
         rollout = self._engine.rollouts.get(name)
         if rollout is not None:
-            rollout.due = self._engine.clock.monotonic()
-            self._enqueue(rollout)
+            self._engine.look_soon(rollout)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from rollout.core.model import (
     Decision,
+    Fact,
     Hold,
     Order,
     Policy,
@@ -41,6 +42,7 @@ from rollout.ports import (
     Metrics,
     Parser,
     PolicySource,
+    Record,
     Remembered,
     SourceState,
     Unavailable,
@@ -108,10 +110,6 @@ class Engine:
         )
         self._restore(remembered)
 
-    def shout(self, rollout: Rollout, decision: Decision) -> None:
-        """Tell people of a decision that no pass could record."""
-        self._shout(alerts_of(rollout, decision, self.world.sinks, self.clock.now()))
-
     def _restore(self, remembered: Remembered) -> None:
         """Everything as the journal has it, also policies of a source that the settings no longer name."""
         self.catalogue.sources = {name: remembered.sources.get(name, SourceState()) for name in self._ports}
@@ -155,6 +153,31 @@ class Engine:
             del self.rollouts[name]
         self.changed(rollout)
         return decision
+
+    def look_soon(self, rollout: Rollout) -> None:
+        """Something new was said: look now, or again if a look is under way."""
+        rollout.again, rollout.due = True, self.clock.monotonic()
+        self.changed(rollout)
+
+    async def leave(self, rollout: Rollout, bug: Exception) -> None:
+        """Looking at it fails again and again: say so, in the journal if that works, and once."""
+        why = f"{type(bug).__name__}: {bug}"
+        facts: dict[str, Fact] = {"times": rollout.failures, "detail": why, "name": rollout.name}
+        broken, now = Decision(rollout.state, Reason.BROKEN, facts), self.clock.now()
+        alerts = alerts_of(rollout, broken, self.world.sinks, now)
+        record = Record(rollout.name, now, broken, alerts != (), alerts, rollout.asked.origin)
+        [trouble] = await asyncio.gather(self.journal.record(record), return_exceptions=True)
+        if trouble is not None:  # the journal may be what is broken
+            self._shout(alerts)
+        rollout.decision = broken
+        for order in list(rollout.answers):
+            rollout.answer(order, f"not done: looking at it fails ({why}); it is done as soon as that works")
+
+    def excuse(self, why: str) -> None:
+        """Tell all who wait for an answer why there is none."""
+        for rollout in self.rollouts.values():
+            for order in list(rollout.answers):
+                rollout.answer(order, f"not done: {why}")
 
     # --- git -------------------------------------------------------------------------------------
 
@@ -243,15 +266,11 @@ class Engine:
             elif rollout.asked == policy:
                 continue
             rollout.asked = policy
-            self._soon(rollout)
+            self.look_soon(rollout)
         for name, rollout in self.rollouts.items():
             if name not in in_force and not isinstance(rollout.asked, Withdrawn):
                 rollout.asked = Withdrawn(name, rollout.asked.origin)
-                self._soon(rollout)
-
-    def _soon(self, rollout: Rollout) -> None:
-        rollout.again, rollout.due = True, self.clock.monotonic()
-        self.changed(rollout)
+                self.look_soon(rollout)
 
     def _alerts(self, name: str, taken: Taken) -> tuple[tuple[str, Alert], ...]:
         now, state = self.clock.now(), taken.state
@@ -307,7 +326,7 @@ class Engine:
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         rollout.answers[given.id] = answer
         rollout.orders.append(given)
-        self._soon(rollout)
+        self.look_soon(rollout)
         if self.driven:
             return await answer
         while not answer.done():
@@ -324,7 +343,7 @@ class Engine:
             self.freezes[name] = freeze
         for rollout in list(self.rollouts.values()):
             if name in ("", rollout.name):
-                self._soon(rollout)
+                self.look_soon(rollout)
 
     def holds(self, name: str) -> tuple[Hold, ...]:
         """Why this rollout may not rise, for reasons outside it."""

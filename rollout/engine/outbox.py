@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from rollout.ports import Alert, Clock, Dispatch, Later, Outbox, Sink, Unavailable
@@ -18,54 +18,64 @@ log = logging.getLogger("rollout")
 KEPT_FOR = timedelta(hours=24)
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 """Seconds until the second try, and the most between two."""
-BATCH = 100
+BATCH, ALL = 100, 100_000
 
 
 class Postman:
-    """Carries alerts from the outbox to the sinks."""
+    """Carries alerts from the outbox to the sinks, each sink on its own: one that hangs delays no other."""
 
     def __init__(self, outbox: Outbox, sinks: Mapping[str, Sink], clock: Clock) -> None:
         self._outbox = outbox
         self._sinks = sinks
         self._clock = clock
         self._shouts: set[asyncio.Task[None]] = set()
-        self._sweeping = asyncio.Lock()
+        self._carrying = {name: asyncio.Lock() for name in sinks}
         self.undelivered = 0
 
+    @property
+    def sinks(self) -> Iterable[str]:
+        """Their names."""
+        return self._sinks
+
     async def sweep(self) -> None:
-        """Try everything that is due, each sink on its own, each rollout's alerts in order."""
-        async with self._sweeping:
+        """Try everything that is due at every sink."""
+        await asyncio.gather(*map(self.carry, self._sinks))
+
+    async def flush(self) -> None:
+        """Try what is due once more, and wait for what was shouted: the process is about to end."""
+        await asyncio.gather(self.sweep(), *self._shouts)
+
+    async def carry(self, name: str) -> None:
+        """Try what is due at one sink, in order. The first alert that it does not take ends this round, so
+        that a dead sink costs one try at a time.
+        """
+        async with self._carrying[name]:
             try:
-                owed = await self._outbox.owed(self._clock.now(), BATCH)
-                by_sink: dict[str, list[Dispatch]] = {}
-                for dispatch in owed:
-                    by_sink.setdefault(dispatch.sink, []).append(dispatch)
-                await asyncio.gather(*(self._carry(sink, dispatches) for sink, dispatches in by_sink.items()))
+                for dispatch in await self._outbox.owed(self._clock.now(), BATCH, name):
+                    if not await self._arrives(dispatch):
+                        break
                 self.undelivered = await self._outbox.undelivered()
             except Unavailable as trouble:
-                log.error("outbox.unreadable", extra={"detail": str(trouble)})  # noqa: TRY400
+                log.error("outbox.unusable", extra={"sink": name, "detail": str(trouble)})  # noqa: TRY400
 
-    async def _carry(self, name: str, dispatches: Sequence[Dispatch]) -> None:
-        sink = self._sinks.get(name)
-        behind: set[str] = set()
-        for dispatch in dispatches:
-            if dispatch.alert.rollout in behind:
-                continue
-            if sink is None:
+    async def _arrives(self, dispatch: Dispatch) -> bool:
+        try:
+            await self._sinks[dispatch.sink].deliver(dispatch.alert)
+        except Unavailable as trouble:
+            log.warning(
+                "alert.undelivered",
+                extra={"sink": dispatch.sink, "key": dispatch.alert.key, "detail": str(trouble)},
+            )
+            await self._outbox.failed(dispatch, str(trouble), self._next_try(dispatch, trouble))
+            return False
+        await self._outbox.delivered(dispatch, self._clock.now())
+        return True
+
+    async def disown(self) -> None:
+        """Give up what is owed to sinks that the settings no longer name."""
+        for dispatch in await self._outbox.owed(self._clock.now(), ALL):
+            if dispatch.sink not in self._sinks:
                 await self._outbox.failed(dispatch, "the settings name no such sink", None)
-                continue
-            try:
-                await sink.deliver(dispatch.alert)
-            except Unavailable as trouble:
-                behind.add(dispatch.alert.rollout)
-                next_try = self._next_try(dispatch, trouble)
-                log.warning(
-                    "alert.undelivered",
-                    extra={"sink": name, "key": dispatch.alert.key, "detail": str(trouble)},
-                )
-                await self._outbox.failed(dispatch, str(trouble), next_try)
-            else:
-                await self._outbox.delivered(dispatch, self._clock.now())
 
     def _next_try(self, dispatch: Dispatch, trouble: Unavailable) -> datetime | None:
         now = self._clock.now()

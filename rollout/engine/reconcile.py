@@ -45,10 +45,12 @@ async def reconcile(rollout: Rollout, world: World) -> Decision:
     began = world.clock.monotonic()
     seen = await observe(rollout, world)
     decision = decide(rollout.state, rollout.asked, seen)
+    if decision.reason is Reason.NO_DATA_TOO_LONG:  # before anything is waited for: many may be at this point
+        world.breaker.count(seen.now)
     homeward = _is_homeward(rollout, decision, seen)
     if not await record(rollout, decision, world, homeward=homeward):
         return _unrecorded(rollout, decision, world)
-    narrate(rollout, decision, world)
+    narrate(rollout, decision)
     rollout.state, rollout.decision, rollout.looked_at = decision.state, decision, began
     rollout.wall_at = seen.now.timestamp()
     await enact(rollout, decision, world)
@@ -184,9 +186,7 @@ def _answer(rollout: Rollout, decision: Decision) -> None:
     outcomes = dict(decision.obeyed)
     rollout.orders = [order for order in rollout.orders if order.id not in outcomes]
     for number, refusal in outcomes.items():
-        answer = rollout.answers.pop(number, None)
-        if answer is not None and not answer.done():
-            answer.set_result(refusal)
+        rollout.answer(number, refusal)
 
 
 def _unrecorded(rollout: Rollout, decision: Decision, world: World) -> Decision:
@@ -197,6 +197,8 @@ def _unrecorded(rollout: Rollout, decision: Decision, world: World) -> Decision:
     if was is None or was.reason is not Reason.UNRECORDED:
         world.shout(alerts_of(rollout, held, world.sinks, world.clock.now()))
     rollout.decision, rollout.looked_at = held, None
+    for number, refusal in decision.obeyed:
+        rollout.answer(number, refusal or f"not done: {rollout.outcome}; it is done as soon as that works")
     return held
 
 
@@ -222,11 +224,9 @@ async def _write(rollout: Rollout, action: SetSplit, world: World) -> str:
     return "written"
 
 
-def narrate(rollout: Rollout, decision: Decision, world: World) -> None:
+def narrate(rollout: Rollout, decision: Decision) -> None:
     """One line for each transition; the metrics and the alerts are made of the same decision."""
     before = rollout.decision
-    if decision.reason is Reason.NO_DATA_TOO_LONG:
-        world.breaker.count(world.clock.now())
     if before is not None and before.reason is decision.reason and not decision.actions:
         return
     level = logging.WARNING if decision.reason.level is Level.PAGE else logging.INFO

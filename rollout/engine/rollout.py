@@ -83,6 +83,12 @@ class Rollout:
             return self.asked.route
         return self.past.route if self.past is not None else None
 
+    def answer(self, order: int, said: str) -> None:
+        """Tell who gave this order what became of it: why it was refused, or nothing."""
+        waiting = self.answers.pop(order, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(said)
+
     @property
     def phase(self) -> float:
         """Where in an interval its looks fall, from 0 to 1: the same in each process."""
