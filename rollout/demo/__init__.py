@@ -33,10 +33,10 @@ def run(once: bool, report: Path | None) -> int:
     return perform(once=once, report=report)
 
 
-def lacking(path: str | None = None) -> list[str]:
-    """What is not there, each with the command that mends it. ``path`` is where programs are looked for."""
+def lacking(*, path: str | None = None, module: str = "envoy") -> list[str]:
+    """What is not there, each with the command that mends it: git on ``path``, and Envoy's ``module``."""
     found = []
-    if importlib.util.find_spec("envoy") is None:
+    if importlib.util.find_spec(module) is None:
         found.append(_MISSING_ENVOY.format(python=sys.executable))
     if shutil.which("git", path=path) is None:
         found.append(_MISSING_GIT.format(sudo="" if os.geteuid() == 0 else "sudo "))

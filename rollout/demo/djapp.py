@@ -24,8 +24,8 @@ PLAYS = {
 FAULTS = {"metal-v2": 0.2}
 """The share of its answers that are 503."""
 
-RATE = 150.0
-"""Requests per second that dj sends to each service. From 100 to 200 the probe has one rung below 10 %."""
+RATE = 240.0
+"""Requests per second that dj sends to each service. From 200 to 400 the probe has two rungs below 10 %."""
 
 SERVED_BY = "x-served-by"
 """The response header in which a backend signs its answers, so that a caller can tell who failed."""

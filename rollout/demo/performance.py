@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 
@@ -21,36 +24,58 @@ WELL, NOT_WELL, INTERRUPTED = 0, 1, 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class _Stop:
+    """Ctrl-C and its kin: the first calls the play off, once; what was started is then ended in order,
+    undisturbed by more of them, also while the last lines of this process run.
+    """
+
+    def __init__(self) -> None:
+        self._called_off = False
+        self._call_off: Callable[[], object] = lambda: None
+        self._before = {number: signal.signal(number, self._ask) for number in SIGNALS if _is_wanted(number)}
+
+    def calls_off(self, task: asyncio.Task[None]) -> None:
+        """From now on it is this task that is called off; at once, if that was asked before."""
+        loop = task.get_loop()
+        self._call_off = lambda: loop.is_closed() or loop.call_soon_threadsafe(task.cancel)
+        if self._called_off:
+            self._call_off()
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._called_off:
+            self._called_off = True
+            self._call_off()
+
+    def close(self) -> None:
+        """The play is over."""
+        for number, before in self._before.items():
+            signal.signal(number, signal.SIG_IGN if self._called_off else before)
+
+
+def _is_wanted(number: signal.Signals) -> bool:
+    """Not a hang-up that nohup wants ignored."""
+    return number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+
+
 def perform(*, once: bool, report: Path | None) -> int:
     """The whole demo; its exit code."""
+    stop = _Stop()
     try:
-        return asyncio.run(_until_stopped(once=once, report=report))
+        return asyncio.run(_until_stopped(stop, once=once, report=report))
     except (DemoFailed, EnvoyFailed) as failed:
         print(f"rollout demo: {failed}", file=sys.stderr)
         return NOT_WELL
+    finally:
+        stop.close()
 
 
-async def _until_stopped(*, once: bool, report: Path | None) -> int:
-    """A signal calls it off, once; what was started is then ended in order, undisturbed by more signals."""
+async def _until_stopped(stop: _Stop, *, once: bool, report: Path | None) -> int:
     ended: list[int] = []
     playing = asyncio.create_task(_play(once=once, report=report, ended=ended))
-    loop, told = asyncio.get_running_loop(), asyncio.Event()
-
-    def call_off() -> None:
-        if not told.is_set():
-            told.set()
-            playing.cancel()
-
-    for number in SIGNALS:
-        if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
-            continue  # nohup
-        loop.add_signal_handler(number, call_off)
-    try:
+    stop.calls_off(playing)
+    with contextlib.suppress(asyncio.CancelledError):
         await playing
-    except asyncio.CancelledError:
-        if not ended:
-            return INTERRUPTED
-    return ended[0]
+    return ended[0] if ended else INTERRUPTED
 
 
 async def _play(*, once: bool, report: Path | None, ended: list[int]) -> None:

