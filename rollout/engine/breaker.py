@@ -26,4 +26,6 @@ class Breaker:
         """Must lack of evidence hold instead of roll back?"""
         while self._at and now - self._at[0] > SPAN:
             self._at.popleft()
-        return len(self._at) >= max(LEAST, SHARE * self._active())
+        count = len(self._at)
+        # Counting who is active goes through all rollouts: not at each look of each of them.
+        return count >= LEAST and count >= SHARE * self._active()
