@@ -6,14 +6,17 @@ are affected (FAILURES G2-G4, P1-P5, I10-I12).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from rollout.core.model import Hold, Policy
+from rollout.core.model import Held, Hold, Policy, Ramping, Unadopted
 from rollout.core.reason import Reason
 from rollout.policy.complaint import Parsed
-from rollout.ports import SourceState, Tree
+from rollout.policy.conflicts import conflicts
+from rollout.ports import Remembered, SourceState, Tree
 
 FEW = 3
 SHARE = 0.2
@@ -60,11 +63,14 @@ def take(
         if policy.origin.path == file.path and not (file.policies or file.complaints or name in fresh)
     }
     complaints = (*(str(complaint) for file in parsed for complaint in file.complaints), *emptied.values())
+    clashes = tuple(filter(is_clash, state.complaints))  # until they are worked out anew
     broken = {file.path for file in parsed if file.complaints} | emptied.keys()
     kept = {name: one for name, one in old.items() if one.origin.path in broken and name not in fresh}
     policies = {name: _unchanged(old.get(name), policy) for name, policy in (kept | fresh).items()}
     gone = old.keys() - policies.keys()
-    seen = replace(state, attempted=tree.commit, seen_at=now, complaints=complaints, rewritten=False)
+    seen = replace(
+        state, attempted=tree.commit, seen_at=now, complaints=complaints + clashes, rewritten=False
+    )
     if len(gone) > max(FEW, SHARE * len(old)):
         problem = (
             f"{tree.commit[:12]} would remove {len(gone)} of {len(old)} policies at once: refused; "
@@ -74,7 +80,7 @@ def take(
     return Taken(
         replace(seen, accepted=tree.commit, problem=""),
         policies,
-        pages=bool(complaints) and complaints != state.complaints,
+        pages=bool(complaints) and seen.complaints != state.complaints,
     )
 
 
@@ -85,33 +91,30 @@ def _unchanged(old: Policy | None, new: Policy) -> Policy:
 
 @dataclass(slots=True)
 class Catalogue:
-    """All sources' policies, and the one in force for each name."""
+    """All sources' policies, the one in force for each name, and what is said of those who want the same:
+    ``contested`` by name, ``clashes`` by source.
+    """
 
     sources: dict[str, SourceState] = field(default_factory=dict)
     policies: dict[str, dict[str, Policy]] = field(default_factory=dict)
     in_force: dict[str, Policy] = field(default_factory=dict)
     contested: dict[str, str] = field(default_factory=dict)
+    clashes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def settle(self) -> None:
-        """Work out what is in force. Where two claim a name or a route, who had it keeps its old policy."""
-        claims: dict[str, list[Policy]] = {}
-        for source in self.policies.values():
-            for policy in source.values():
-                claims.setdefault(f"name {policy.name}", []).append(policy)
-                claims.setdefault(f"route {policy.route.key}", []).append(policy)
-        clashes = {key: policies for key, policies in claims.items() if len(policies) > 1}
-        before, self.in_force, self.contested = self.in_force, {}, {}
-        for source in self.policies.values():
-            for policy in source.values():
-                clash = next(
-                    (key for key, among in clashes.items() if policy in among and _claims(policy, key)), ""
-                )
-                if not clash:
-                    self.in_force[policy.name] = policy
-                    continue
-                self.contested[policy.name] = f"{len(clashes[clash])} policies claim {clash}"
-                if policy.name in before and not _taken(before[policy.name], self.in_force):
-                    self.in_force[policy.name] = before[policy.name]
+        """Work out what is in force. Where several claim a name or a route, who had it keeps its old policy
+        and nobody gets a new one; so it may be claimed by who keeps it, too.
+        """
+        asked = [policy for source in self.policies.values() for policy in source.values()]
+        self.clashes = {name: _clashes(asked, source.values()) for name, source in self.policies.items()}
+        before, self.contested = self.in_force, {}
+        while any(why := _claimed(asked)):
+            for policy, claim in zip(asked, why, strict=True):
+                if claim:
+                    self.contested.setdefault(policy.name, claim)
+            kept = [before.get(one.name) if claim else one for one, claim in zip(asked, why, strict=True)]
+            asked = list({policy.name: policy for policy in kept if policy is not None}.values())
+        self.in_force = {policy.name: policy for policy in asked}
 
     def holds(self, name: str, *, hold_when_lost: Mapping[str, float], now: datetime) -> tuple[Hold, ...]:
         """Why git's side forbids a rise: rewritten history, a shared target, a source lost for too long.
@@ -135,11 +138,35 @@ class Catalogue:
         return tuple(holds)
 
 
-def _claims(policy: Policy, key: str) -> bool:
-    return key in (f"name {policy.name}", f"route {policy.route.key}")
+def _claimed(policies: Sequence[Policy]) -> list[str]:
+    """For each policy, which of its name and its route others claim as well; empty where nobody does."""
+    keys = [(f"name {policy.name}", f"route {policy.route.key}") for policy in policies]
+    claims = Counter(key for both in keys for key in both)
+    return [
+        next((f"{claims[key]} policies claim {key}" for key in both if claims[key] > 1), "") for both in keys
+    ]
 
 
-def _taken(policy: Policy, in_force: Mapping[str, Policy]) -> bool:
-    return any(
-        other.name == policy.name or other.route.key == policy.route.key for other in in_force.values()
-    )
+def _clashes(policies: Iterable[Policy], mine: Iterable[Policy]) -> tuple[str, ...]:
+    """The sentences about clashes that concern these policies of mine."""
+    places = {(policy.origin.path, policy.origin.line) for policy in mine}
+    return tuple(str(said) for said in conflicts(policies) if (said.path, said.line) in places)
+
+
+def owners(remembered: Remembered) -> dict[str, Policy]:
+    """Who had which route when the last process ended, under which policy: nobody else takes it (P5)."""
+    found = {}
+    for name, state in remembered.states.items():
+        was = state.was if isinstance(state, Held) else state
+        policy = was.policy if isinstance(was, Ramping) else remembered.policies.get(name)
+        if policy is not None and not isinstance(was, Unadopted):
+            found[name] = replace(policy, route=was.past.route)
+    return found
+
+
+_ABOUT_CLASHES = re.compile(r":[0-9]+: RP08[01] ")
+
+
+def is_clash(complaint: str) -> bool:
+    """Is it about two policies that want the same, rather than about a file?"""
+    return _ABOUT_CLASHES.search(complaint) is not None

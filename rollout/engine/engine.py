@@ -26,7 +26,7 @@ from rollout.core.model import (
 from rollout.core.reason import Level, Reason
 from rollout.core.schedule import next_look, ripe_in
 from rollout.engine.breaker import Breaker
-from rollout.engine.catalogue import Catalogue, Taken, refuse, take
+from rollout.engine.catalogue import Catalogue, Taken, is_clash, owners, refuse, take
 from rollout.engine.gather import Gatherer
 from rollout.engine.narrate import alerts_of
 from rollout.engine.reconcile import reconcile
@@ -92,6 +92,7 @@ class Engine:
         self._polling = {name: asyncio.Lock() for name in sources}
         self._lost: dict[str, int] = {}
         self._read: set[str] = set()
+        self._unrecorded: set[str] = set()
         self._resting: dict[str, State] = {}
         self._shout = shout
         self._breaker = Breaker(lambda: sum(isinstance(one.state, Ramping) for one in self.rollouts.values()))
@@ -116,7 +117,7 @@ class Engine:
         self.catalogue.policies = {name: {} for name in self._ports}
         for name, policy in remembered.policies.items():
             self.catalogue.policies.setdefault(policy.origin.source, {})[name] = policy
-            self.catalogue.in_force[name] = policy
+        self.catalogue.in_force = owners(remembered)
         self.catalogue.settle()
         for name, state in remembered.states.items():
             asked = self.catalogue.in_force.get(name) or Withdrawn(name)
@@ -211,37 +212,58 @@ class Engine:
         return Taken(replace(state, problem=str(trouble)), pages=pages)
 
     async def _keep(self, name: str, taken: Taken) -> None:
-        """Remember what became of a source; nothing is written while nothing changes."""
+        """Take what a source says, once that is remembered."""
+        fresh = taken.policies if taken.policies != self.catalogue.policies[name] else None
+        if not await self._remember(name, taken.state, fresh, told=taken.pages):
+            return
+        if not taken.state.problem:
+            self._read.add(name)
+        changed = self._drop_orphans(taken.policies or {})
+        if fresh is not None:
+            self.catalogue.policies[name] = dict(fresh)
+            changed = True
+        if changed:
+            self._apply()
+        await self._tell_clashes(name)
+
+    async def _tell_clashes(self, name: str) -> None:
+        """A policy that wants what another has is a complaint about its source, and one for people."""
+        state, clashes = self.catalogue.sources[name], self.catalogue.clashes[name]
+        files = tuple(complaint for complaint in state.complaints if not is_clash(complaint))
+        if state.complaints != files + clashes:
+            told = not set(clashes) <= set(state.complaints)
+            await self._remember(name, replace(state, complaints=files + clashes), None, told=told)
+
+    async def _remember(
+        self, name: str, state: SourceState, policies: Mapping[str, Policy] | None, *, told: bool
+    ) -> bool:
+        """Journal how far a source is, if that is new, and whether it could be. What is said of it holds in
+        any case; its policies only once they are remembered.
+        """
         before = self.catalogue.sources[name]
-        said = replace(taken.state, seen_at=before.seen_at)
-        alerts = self._alerts(name, taken) if taken.pages else ()
-        if said != before or alerts:
-            policies = taken.policies if taken.policies != self.catalogue.policies[name] else None
+        alerts = self._alerts(name, state) if told else ()
+        if alerts or name in self._unrecorded or replace(state, seen_at=before.seen_at) != before:
             try:
-                await self.journal.accept(name, taken.state, policies, alerts)
+                await self.journal.accept(name, state, policies, alerts)
             except Unavailable as trouble:
                 log.error("source.unrecorded", extra={"source": name, "detail": str(trouble)})  # noqa: TRY400
                 self._shout(alerts)
-                return
+                self._unrecorded.add(name)
+                self.catalogue.sources[name] = replace(state, accepted=before.accepted)
+                return False
+            self._unrecorded.discard(name)
             log.info(
                 "source.read",
                 extra={
                     "source": name,
-                    "commit": taken.state.accepted,
-                    "attempted": taken.state.attempted,
-                    "problem": taken.state.problem,
-                    "complaints": taken.state.complaints,
+                    "commit": state.accepted,
+                    "attempted": state.attempted,
+                    "problem": state.problem,
+                    "complaints": state.complaints,
                 },
             )
-        self.catalogue.sources[name] = taken.state
-        if not taken.state.problem:
-            self._read.add(name)
-        changed = self._drop_orphans(taken.policies or {})
-        if taken.policies is not None and taken.policies != self.catalogue.policies[name]:
-            self.catalogue.policies[name] = dict(taken.policies)
-            changed = True
-        if changed:
-            self._apply()
+        self.catalogue.sources[name] = state
+        return True
 
     def _drop_orphans(self, fresh: Mapping[str, Policy]) -> bool:
         """A source that the settings no longer name (renamed, perhaps) loses a policy to who offers it, and
@@ -272,18 +294,18 @@ class Engine:
                 rollout.asked = Withdrawn(name, rollout.asked.origin)
                 self.look_soon(rollout)
 
-    def _alerts(self, name: str, taken: Taken) -> tuple[tuple[str, Alert], ...]:
-        now, state = self.clock.now(), taken.state
-        said = state.problem or "; ".join(state.complaints)
-        lost = self._lost.get(name, 0)
-        pages = bool(state.problem) and lost != LOST_NOTIFY
+    def _alerts(self, name: str, state: SourceState) -> tuple[tuple[str, Alert], ...]:
+        now = self.clock.now()
+        lost = state.problem != "" and self._lost.get(name, 0) == LOST_NOTIFY
+        pages = state.problem != "" or any(map(is_clash, state.complaints))
+        level = Level.PAGE if pages and not lost else Level.NOTIFY
         alert = Alert(
-            f"source/{name}/{state.attempted}/{now:%Y-%m-%dT%H}",
+            f"source/{name}/{state.attempted}/{level.name.lower()}/{now:%Y-%m-%dT%H}",
             f"source {name}",
             "SOURCE",
-            Level.PAGE if pages else Level.NOTIFY,
+            level,
             now,
-            f"source {name}: {said}",
+            f"source {name}: {state.problem or '; '.join(state.complaints)}",
             (("accepted", state.accepted or "none"), ("attempted", state.attempted or "none")),
             "rollouts under way go on with what was accepted; what was refused waits for another commit",
         )

@@ -51,6 +51,7 @@ class Lab:
         self.clock = FakeClock()
         self.memory = Memory()
         self.source = FakePolicySource("main", "prod")
+        self.sources = {"main": self.source}
         self.mesh = FakeMesh()
         self.metrics = FakeMetrics()
         self.sink = FakeSink()
@@ -79,7 +80,7 @@ class Lab:
         outside = Outside(
             self.clock,
             journal,
-            {"main": self.source},
+            self.sources,
             FakeParser(),
             {"envoy": self.mesh},
             {"envoy": self.metrics},

@@ -1,0 +1,176 @@
+"""Which policies are in force: claims to one name or route, restarts, and what is said of a source."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rollout.core.model import Origin, Policy, Revision, Route, Step, Weight
+from rollout.core.reason import Level
+from rollout.engine.catalogue import Catalogue
+from rollout.settings import SourceSettings
+from tests.fakes.lab import Lab, policy
+from tests.fakes.policy_source import FakePolicySource
+
+
+def asks(name: str, route: str = "", backend: str = "v1", source: str = "main") -> Policy:
+    origin = Origin(source, f"prod/{name}.yaml", "c1", "Ada", "change")
+    wanted = Route("envoy", "envoy", route or name)
+    return Policy(f"prod/{name}", wanted, Revision(backend), (Step(Weight(10_000), 60.0),), origin=origin)
+
+
+def settled(*policies: Policy, before: Catalogue | None = None) -> Catalogue:
+    catalogue = before or Catalogue()
+    catalogue.policies = {}
+    for one in policies:
+        catalogue.policies.setdefault(one.origin.source, {})[one.name] = one
+    catalogue.settle()
+    return catalogue
+
+
+def in_force(catalogue: Catalogue) -> dict[str, tuple[str, str]]:
+    """Name to (route, backend)."""
+    return {
+        name.removeprefix("prod/"): (one.route.name, one.revision.backend)
+        for name, one in catalogue.in_force.items()
+    }
+
+
+def test_p5_two_newcomers_for_one_route_both_get_nothing():
+    """Neither is the rightful owner, whichever file comes first."""
+    for order in (("a", "b"), ("b", "a")):
+        catalogue = settled(*(asks(name, "one") for name in order))
+        assert catalogue.in_force == {}
+        assert set(catalogue.contested) == {"prod/a", "prod/b"}
+
+
+@pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "b", "a"), ("b", "c", "a")])
+def test_p5_a_route_that_is_kept_is_not_given_away(order: tuple[str, ...]):
+    """a wants b's route and may not have it, so a keeps its own, which c wants: c gets nothing."""
+    before = settled(asks("a"), asks("b"))
+    wanted = {"a": asks("a", "b", "v2"), "b": asks("b"), "c": asks("c", "a")}
+    catalogue = settled(*(wanted[name] for name in order), before=before)
+    assert in_force(catalogue) == {"a": ("a", "v1"), "b": ("b", "v1")}
+    assert set(catalogue.contested) == {"prod/a", "prod/b", "prod/c"}
+
+
+def test_two_policies_may_change_places():
+    """What nobody else claims in the new tree is free, whoever had it before."""
+    before = settled(asks("a"), asks("b"))
+    catalogue = settled(asks("a", "b"), asks("b", "a"), before=before)
+    assert in_force(catalogue) == {"a": ("b", "v1"), "b": ("a", "v1")}
+    assert catalogue.contested == {}
+
+
+def test_p5_one_name_in_two_sources_keeps_what_it_was():
+    before = settled(asks("a"))
+    catalogue = settled(asks("a", backend="v2"), asks("a", backend="v3", source="other"), before=before)
+    assert in_force(catalogue) == {"a": ("a", "v1")}
+    assert catalogue.contested == {"prod/a": "2 policies claim name prod/a"}
+    assert "also claimed by `prod/a` at prod/a.yaml:1 of source other" in catalogue.clashes["main"][0]
+
+
+def test_a_clash_that_ends_gives_everybody_what_they_ask():
+    catalogue = settled(asks("a"), asks("b", "a"))
+    catalogue = settled(asks("a"), asks("b"), before=catalogue)
+    assert in_force(catalogue) == {"a": ("a", "v1"), "b": ("b", "v1")}
+    assert (catalogue.contested, catalogue.clashes) == ({}, {"main": ()})
+
+
+TWIN = policy("jazz-v3", "a-twin").replace("routeConfiguration: a-twin", "routeConfiguration: jazz")
+
+
+async def test_p5_a_restart_does_not_change_who_has_a_route():
+    """The journal knows who had it: the newcomer is not even looked at, and the owner goes nowhere."""
+    lab = await Lab().adopted()
+    await lab.ask("jazz-v2", bake=60)
+    await lab.run(6)
+    lab.source.commit({"prod/twin.yaml": TWIN})
+    await lab.engine.poll("main")
+    lab.memory.policies["main"] = dict(sorted(lab.memory.policies["main"].items()))  # the newcomer first
+    lab.start()
+    await lab.run(5)
+    assert set(lab.engine.rollouts) == {"prod/jazz"}
+    assert lab.weight("jazz-v2") == 1000
+    assert "SHARED_TARGET" in lab.reasons()
+
+
+async def test_p5_people_hear_of_a_clash_also_when_nothing_is_under_way():
+    """A page, both places named, as a complaint about the source; and the complaint goes with its cause."""
+    lab = await Lab().adopted()
+    lab.source.commit({"prod/twin.yaml": TWIN})
+    await lab.engine.poll("main")
+    await lab.engine.poll("main")
+    await lab.postman.sweep()
+    [page] = [alert for alert in lab.sink.arrived if alert.reason == "SOURCE"]
+    assert page.level is Level.PAGE
+    assert "RP081 route `envoy jazz` is also claimed by `prod/a-twin`" in page.headline
+    assert lab.memory.sources["main"].complaints == lab.engine.sources["main"].complaints
+    assert len(lab.engine.sources["main"].complaints) == 2
+    lab.source.commit({"prod/twin.yaml": None})
+    await lab.engine.poll("main")
+    assert lab.memory.sources["main"].complaints == ()
+
+
+async def test_p5_a_clash_between_two_sources_is_told_by_both():
+    """The other source hears of it at its own next poll, and both are clear again when one gives way."""
+    lab = await Lab().adopted()
+    other = FakePolicySource("other", "prod")
+    other.commit({"prod/twin.yaml": TWIN})
+    lab.settings = replace(lab.settings, sources=(*lab.settings.sources, SourceSettings("other", "/other")))
+    lab.sources["other"] = other
+    lab.start()
+    for name in ("other", "main"):
+        await lab.engine.poll(name)
+    sources = lab.engine.sources
+    assert [len(sources[name].complaints) for name in ("main", "other")] == [1, 1]
+    other.commit({"prod/twin.yaml": None, "prod/rock.yaml": policy("rock-v1", "rock")})
+    for name in ("other", "main"):
+        await lab.engine.poll(name)
+    assert [sources[name].complaints for name in ("main", "other")] == [(), ()]
+
+
+async def test_g4_a_page_is_not_taken_for_news_told_before_it():
+    """git silent for three polls is news; an hour is not over when the branch is gone, which is a page."""
+    lab = await Lab().adopted()
+    lab.source.cut()
+    for _ in range(3):
+        await lab.engine.poll("main")
+    lab.source.mend()
+    lab.source.drop_branch()
+    await lab.engine.poll("main")
+    await lab.postman.sweep()
+    told = [alert.level for alert in lab.sink.arrived if alert.reason == "SOURCE"]
+    assert told == [Level.NOTIFY, Level.PAGE]
+
+
+async def test_q1_what_is_said_of_a_source_is_said_once_while_the_disk_is_full():
+    """The page goes out without the journal, once and not with every poll; nothing unremembered is taken."""
+    lab = await Lab().adopted()
+    lab.memory.unwritable = "disk full"
+    lab.source.commit({"prod/jazz.yaml": "kind: [", "prod/rock.yaml": policy("rock-v1", "rock")})
+    accepted = lab.engine.sources["main"].accepted
+    for _ in range(5):
+        await lab.engine.poll("main")
+    await lab.postman.flush()
+    assert [alert.reason for alert in lab.sink.arrived].count("SOURCE") == 1
+    assert set(lab.engine.rollouts) == {"prod/jazz"}
+    assert lab.engine.sources["main"].accepted == accepted
+    lab.memory.unwritable = ""
+    await lab.engine.poll("main")
+    assert set(lab.engine.rollouts) == {"prod/jazz", "prod/rock"}
+    assert lab.memory.sources["main"] == lab.engine.sources["main"]
+
+
+async def test_q1_a_rewrite_seen_on_a_full_disk_is_remembered_later():
+    """It holds at once, and is written down when the disk is back, though nothing new was seen."""
+    lab = await Lab().adopted()
+    lab.memory.unwritable = "disk full"
+    lab.source.head = None
+    lab.source.commit({"prod/jazz.yaml": policy("jazz-v2")}, "rewritten")
+    await lab.engine.poll("main")
+    assert lab.engine.sources["main"].rewritten
+    lab.memory.unwritable = ""
+    await lab.engine.poll("main")
+    assert lab.memory.sources["main"].rewritten
