@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,8 +84,8 @@ class DaemonLock:
 
     def beat(self) -> None:
         """Say that we live. A disk that does not take it is the journal's to complain about."""
-        now = self._clock.now().timestamp()
-        os.utime(self._descriptor, (now, now))
+        with suppress(OSError):
+            self._mark()
 
     def release(self) -> None:
         """Let go."""
@@ -95,7 +95,11 @@ class DaemonLock:
         facts = {"pid": os.getpid(), "started": self._clock.now().isoformat(), "boot": _boot()}
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, json.dumps(facts).encode(), 0)
-        self.beat()
+        self._mark()
+
+    def _mark(self) -> None:
+        now = self._clock.now().timestamp()
+        os.utime(self._descriptor, (now, now))
 
 
 def holder(directory: Path) -> Holder | None:

@@ -117,3 +117,11 @@ async def test_the_lock_file_is_its_owner_s(tmp_path: Path):
     lock = await DaemonLock.take(tmp_path, FakeClock())
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
     lock.release()
+
+
+async def test_q1_a_disk_that_takes_no_heartbeat_stops_nobody():
+    """The way home must not need the disk: what cannot be marked is not marked, and the daemon lives on."""
+    lost = 2**20 - 1
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.utime(lost)
+    DaemonLock(lost, FakeClock()).beat()
