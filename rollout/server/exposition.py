@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from rollout.core.ladder import weight_of
-from rollout.core.model import FULL, Decision, Held, Ramping, Stage
+from rollout.core.model import FULL, Decision, Stage
+from rollout.core.moment import ramp_of, weight_of
 from rollout.engine.daemon import Daemon
 from rollout.engine.engine import Engine
 from rollout.engine.outbox import Postman
@@ -52,7 +54,10 @@ class Exposition:
             registry=self.registry,
         )
         self.fetch_age = Gauge(
-            "rollout_source_age_seconds", "Since a source last answered", ["source"], registry=self.registry
+            "rollout_source_age_seconds",
+            "Since a source last answered, or since the start if it never did",
+            ["source"],
+            registry=self.registry,
         )
         self.problem = Gauge(
             "rollout_source_problem", "1 while a source has a problem", ["source"], registry=self.registry
@@ -76,12 +81,9 @@ class Exposition:
         if decision is None:
             return
         seen = self._labels.setdefault(name, set())
-        ramp = rollout.state.was if isinstance(rollout.state, Held) else rollout.state
-        rung = ramp.rung if isinstance(ramp, Ramping) else None
-        self.weight.labels(name).set(
-            weight_of(ramp.rung, ramp.policy) / FULL if isinstance(ramp, Ramping) else 0
-        )
-        self.step.labels(name).set(rung.step + 1 if isinstance(rung, Stage) else 0)
+        ramp = ramp_of(rollout.state)
+        self.weight.labels(name).set(weight_of(rollout.state) / FULL)
+        self.step.labels(name).set(ramp.rung.step + 1 if ramp and isinstance(ramp.rung, Stage) else 0)
         self.odds.labels(name).set(float(decision.facts.get("odds", 0)))
         self._state(name, type(rollout.state).__name__.lower(), seen)
         self._count(name, decision, seen)
@@ -115,19 +117,18 @@ class Exposition:
 
 def make_app(exposition: Exposition, engine: Engine, daemon: Daemon, postman: Postman) -> web.Application:
     """The web application; it holds nothing that needs a password, and is bound to loopback."""
+    started = engine.clock.now()
 
     async def metrics(_: web.Request) -> web.Response:
         now = engine.clock.now()
         for name, source in engine.sources.items():
-            age = (now - source.seen_at).total_seconds() if source.seen_at else float("nan")
-            exposition.fetch_age.labels(name).set(age)
+            exposition.fetch_age.labels(name).set((now - (source.seen_at or started)).total_seconds())
             exposition.problem.labels(name).set(bool(source.problem))
             exposition.quarantined.labels(name).set(len(source.complaints))
         exposition.undelivered.set(postman.undelivered)
         exposition.alive.set(daemon.is_alive)
-        return web.Response(
-            body=generate_latest(exposition.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
+        text = await asyncio.to_thread(generate_latest, exposition.registry)  # long with many rollouts
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def healthz(_: web.Request) -> web.Response:
         alive = daemon.is_alive
