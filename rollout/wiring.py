@@ -138,16 +138,19 @@ async def run_daemon(settings: Settings) -> None:
             observed=exposition.observe,
             gone=exposition.forget,
         )
-        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            supervisor.stopping()
+            daemon.stop()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, daemon.stop)
+            asyncio.get_running_loop().add_signal_handler(number, stop)
         if settings.listen:
             await _serve(make_app(exposition, engine, daemon, opened.postman), settings.listen, stack)
         control = serve_control(engine, settings.state, group=settings.group_control)
         await stack.enter_async_context(control)
         supervisor.ready()
         await daemon.run()
-        supervisor.stopping()
 
 
 async def _serve(app: web.Application, listen: str, stack: contextlib.AsyncExitStack) -> None:

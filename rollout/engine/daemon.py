@@ -153,9 +153,10 @@ class Daemon:
         except Exception as bug:
             rollout.failures += 1
             log.exception("rollout.bug", extra={"rollout": rollout.name, "times": rollout.failures})
-            if rollout.failures >= FAILURES:
-                rollout.due = self._engine.clock.monotonic() + LEFT_ALONE
-                await self._engine.leave(rollout, bug)
+            if rollout.failures < FAILURES:
+                return
+            rollout.due = self._engine.clock.monotonic() + LEFT_ALONE
+            await self._engine.leave(rollout, bug)
         self._observed(rollout, late)
         decision = rollout.decision
         if decision is None or self._stopping.is_set():
