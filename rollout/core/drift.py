@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from rollout.core.convergence import exposure, is_ours, least, shown
+from rollout.core.convergence import exposure, is_ours, least, ready, shown
 from rollout.core.model import (
     FULL,
     Drift,
@@ -32,7 +32,8 @@ FIGHT, FIGHT_SPAN = 3, timedelta(minutes=10)
 def drift(state: Steady | Ramping, wanted: Split, seen: Observation) -> Turn | None:
     """What follows from a mesh that shows something else, if that is not our own write that got lost.
 
-    More than was authorised is set back; less is a person's wish, and only a person ends it.
+    More than was authorised is set back, to a stable that lives; less is a person's wish, and only a person
+    ends it.
     """
     mesh = seen.mesh
     assert isinstance(mesh, MeshSeen)  # noqa: S101 - asked only of a mesh that was seen
@@ -46,6 +47,9 @@ def drift(state: Steady | Ramping, wanted: Split, seen: Observation) -> Turn | N
         if lowered < authorised:
             facts["weight"] = percent(lowered)
             return Turn(Held(state, Why.LOWERED, lowered), Reason.LOWERED, facts)
+    if ready(mesh, stable) == 0:
+        facts |= {"detail": f"{stable} has none", "weight": percent(shows)}
+        return Turn(state, Reason.STABLE_NOT_READY, facts, acts=False)
     return _above(state, authorised, seen, facts)
 
 

@@ -48,6 +48,9 @@ from rollout.core.reason import Reason
 from rollout.core.terms import carry_over, evidence_of
 from rollout.core.turn import Turn, home, say
 
+Rule = Callable[[Look], Turn | None]
+"""What one look comes to, if this rule has something to say about it."""
+
 SETTLING_DEADLINE = 60.0
 """Seconds after which a mesh that does not carry a weight is a page."""
 BREAKER_CAP = 3600.0
@@ -182,11 +185,19 @@ def _unseen(state: State, mesh: Unseen) -> Turn:
 
 
 def _ramp(look: Look) -> Turn:
-    """Down before up: the first rule that has something to say decides."""
-    turn = next(turn for rule in RULES if (turn := rule(look)) is not None)
+    """Down before up: whatever sends it home goes first, then the first rule that has something to say."""
+    turn = _homeward(look, HOMEWARD) or next(turn for rule in RULES if (turn := rule(look)) is not None)
     counted = look.increment.tallies if look.increment else ()
     rises = not look.lag or (_nowhere_to_fall(look) or _held_back(look)) is None
     return replace(turn, verdict=look.verdict, counted=counted, rises=rises)
+
+
+def _homeward(look: Look, rules: tuple[Rule, ...]) -> Turn | None:
+    """The way home, if a rule knows one and there is a home. What only holds must not go before a foreign
+    hand: its state still wants the weight that somebody may just have taken away.
+    """
+    turns = (rule(look) for rule in rules)
+    return next((turn for turn in turns if turn is not None and isinstance(turn.state, RollingBack)), None)
 
 
 def _failing(look: Look) -> Turn | None:
@@ -253,7 +264,7 @@ def _mesh_unseen(look: Look) -> Turn | None:
 
 def _foreign(look: Look) -> Turn | None:
     wanted = wanted_split(look.state)
-    if look.seen.observe or wanted is None:
+    if look.seen.observe or wanted is None or isinstance(look.seen.mesh, Unseen):
         return None
     turn = drift(look.state, wanted, look.seen)
     return None if turn is None else replace(turn, facts=look.facts | turn.facts)
@@ -303,11 +314,11 @@ def _blind(look: Look) -> Turn | None:
     return say(look, Reason.BLIND, detail=look.silence, blind=clock.blind, deadline=rule.hold)
 
 
-HOMEWARD: tuple[Callable[[Look], Turn | None], ...] = (_failing, _unasked, _endpoints_lost, _blind_too_long)
-RULES: tuple[Callable[[Look], Turn | None], ...] = (
+HOMEWARD: tuple[Rule, ...] = (_failing, _unasked, _endpoints_lost, _blind_too_long)
+RULES: tuple[Rule, ...] = (
+    _foreign,
     *HOMEWARD,
     _mesh_unseen,
-    _foreign,
     _settling,
     _nowhere_to_fall,
     _held_back,
@@ -348,10 +359,8 @@ def _stay_held(state: Held, asked: Policy | Withdrawn, seen: Observation) -> Tur
         return Turn(was, Reason.RELEASED, facts, acts=False)
     if isinstance(was, Ramping):
         look = look_at(_carried(was, asked), asked, seen)
-        for rule in HOMEWARD if weight else (_failing, _unasked):
-            turn = rule(look)
-            if turn is not None and isinstance(turn.state, RollingBack):
-                return replace(turn, verdict=look.verdict)
+        if turn := _homeward(look, HOMEWARD if weight else (_failing, _unasked)):
+            return replace(turn, verdict=look.verdict)
         was, facts = look.state, look.facts | facts
         if state.why is Why.LOWERED and isinstance(seen.mesh, MeshSeen):
             weight = min(look.weight, least(seen.mesh, was.canary.backend))

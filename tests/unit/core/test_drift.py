@@ -12,6 +12,8 @@ from rollout.core.model import (
     Hold,
     Intent,
     MeshSeen,
+    NoDataRule,
+    OnSilence,
     Ramping,
     Split,
     Stage,
@@ -23,7 +25,7 @@ from rollout.core.model import (
     Why,
 )
 from rollout.core.reason import Level, Reason
-from tests.unit.core.world import FIFTY, NOON, TEN, V1, V2, V3, World, at, policy, steady
+from tests.unit.core.world import FIFTY, NOON, TEN, V1, V2, V3, World, at, judged, policy, steady
 
 FROZEN = (Hold(Reason.FROZEN, "by ana: a sale"),)
 
@@ -189,6 +191,39 @@ def test_a_lowered_weight_may_be_lowered_further_but_not_raised_above_what_was_a
         assert world.look().reason is Reason.LOWERED
         assert world.state.weight == left  # type: ignore[union-attr]
         assert world.weight == left
+
+
+@pytest.mark.parametrize("trouble", ["breaker open", "held through silence", "failing without a home"])
+def test_a_lowering_is_a_wish_whatever_else_is_wrong(trouble):
+    """What only holds does not go before a foreign hand: the weight taken away is not written again."""
+    asked = policy(analysis=judged(no_data=NoDataRule(1.0, OnSilence.HOLD)))
+    world = at(asked=asked, breaker_open=trouble == "breaker open")
+    if trouble == "failing without a home":
+        world.failing[V2], world.ready[V1] = 1.0, 0
+        world.until(Reason.STABLE_UNHEALTHY, most=3)
+    else:
+        world.metrics_gone = Unseen("away")
+        world.until(Reason.BREAKER_OPEN, Reason.BLIND_HELD, most=3)
+    world.foreign({V1: 1})
+    world.ready[V1] = 2
+    decision = world.look()
+    assert decision.reason in {Reason.LOWERED, Reason.WORSE}
+    world.looks(5)
+    assert world.weight == 0
+
+
+@pytest.mark.parametrize("made", [at, resting])
+def test_traffic_moved_away_from_a_dead_stable_is_left_where_it_is(made):
+    """Somebody saved what could be saved: nothing is set back to nobody, nothing is counted (I8)."""
+    world = made()
+    world.ready[V1] = 0
+    world.foreign({V2: 1})
+    for decision in world.looks(9):
+        assert (decision.reason, decision.actions) == (Reason.STABLE_NOT_READY, ())
+        assert decision.facts["detail"] == "jazz-v1 has none"
+        assert decision.facts["weight"] == "100 %"
+    world.ready[V1] = 1
+    assert [world.look().reason for _ in range(2)] == [Reason.DRIFT, Reason.CORRECTED]
 
 
 def test_resume_raises_a_lowered_canary_to_what_was_authorised_and_no_further():

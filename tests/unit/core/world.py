@@ -181,7 +181,7 @@ class World:
                     self.proxies[name].uptime,
                 )
                 for (name, backend), (completed, failed) in sorted(self._done.items())
-                if not self.proxies[name].unreachable
+                if name in self.proxies and not self.proxies[name].unreachable
             ),
             silent,
         )
