@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import MappingProxyType
 
 from bench.figures import Figure
@@ -33,8 +33,8 @@ def find(name: str) -> Callable[..., Iterable[Figure]]:
     return found
 
 
-def main() -> int:
-    """Run what was asked for, or everything."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run what was asked for, or everything; 1 when a budget was missed."""
     listed = "\n".join(f"  {name:14} {what}" for name, (_, what) in BENCHES.items())
     parser = argparse.ArgumentParser(
         "python -m bench",
@@ -43,7 +43,7 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="which; without any: all")
     parser.add_argument("--quick", action="store_true", help="fewer runs: does it work, not how well")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     if unknown := [name for name in asked.names if name not in BENCHES]:
         parser.error(f"there is no bench {unknown[0]}; there are: {', '.join(BENCHES)}")
     missed = False

@@ -18,6 +18,8 @@ REQUEST = b"GET / HTTP/1.1\r\nhost: bench\r\n\r\n"
 LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n")
 FLUSH = 0.05
 """Seconds that an answer may wait to be written down."""
+MOST = 256
+"""Connections. With all of them waiting for an answer the service is drowned: then requests are sent late."""
 
 
 class Connection:
@@ -49,13 +51,13 @@ class Client:
         due, flushed = time.time(), 0.0
         while True:
             now = time.time()
-            while due <= now:
+            while due <= now and (self._idle or len(self._all) < MOST):
                 self._send(now)
                 due += self._gap
             if now - flushed > FLUSH:
                 self._log.flush()
                 flushed = now
-            for number, _ in self._poll.poll(max(0.0, due - time.time())):
+            for number, _ in self._poll.poll(max(0.001, due - time.time())):
                 self._receive(self._all[number])
 
     def _send(self, now: float) -> None:

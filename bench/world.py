@@ -107,8 +107,10 @@ class MemoryMetrics:
 class MemorySource:
     """The port ``PolicySource``: all at rest; a second commit, once it ``asks``, wants the canaries."""
 
-    def __init__(self) -> None:
+    def __init__(self, steady: int, ramping: int) -> None:
         self.asks = False
+        self._steady = [f"steady-{number}" for number in range(steady)]
+        self._ramping = [f"ramping-{number}" for number in range(ramping)]
 
     async def read(self, accepted: str | None) -> Tree:
         at, author, subject = datetime.now(UTC), "bench <bench@example.com>", "bench"
@@ -116,8 +118,8 @@ class MemorySource:
         if accepted == commit:
             return Tree(commit, author, subject, at, "same")
         relation = "newer" if accepted else "first"
-        wanted = {f"steady-{number}": "stable" for number in range(STEADY)}
-        wanted |= {f"ramping-{number}": "canary" if self.asks else "stable" for number in range(RAMPING)}
+        backend = "canary" if self.asks else "stable"
+        wanted = dict.fromkeys(self._steady, "stable") | dict.fromkeys(self._ramping, backend)
         files = (
             File(
                 f"{name}.yaml",
@@ -129,9 +131,11 @@ class MemorySource:
         return Tree(commit, author, subject, at, relation, tuple(files))
 
 
-async def run(folder: Path, seconds: float) -> dict[str, float]:
+async def run(
+    folder: Path, seconds: float, *, steady: int = STEADY, ramping: int = RAMPING, settle: float = SETTLE
+) -> dict[str, float]:
     """The daemon, for so many seconds once everybody is where they stay."""
-    clock, mesh, source = SystemClock(), MemoryMesh(), MemorySource()
+    clock, mesh, source = SystemClock(), MemoryMesh(), MemorySource(steady, ramping)
     settings = Settings(
         folder,
         sources=(SourceSettings("git", "memory"),),
@@ -159,9 +163,9 @@ async def run(folder: Path, seconds: float) -> dict[str, float]:
 
     daemon = Daemon(engine, postman, beat=lambda: None, prune=prune, observed=observed)
     running = asyncio.create_task(daemon.run())
-    while not _arrived(engine):  # noqa: ASYNC110 - it is watched from outside
+    while _arrived(engine) < ramping:  # noqa: ASYNC110 - it is watched from outside
         await asyncio.sleep(0.2)
-    await asyncio.sleep(SETTLE)
+    await asyncio.sleep(settle)
     lateness.clear()
     mesh.writes.clear()
     found = await _watch(folder, seconds)
@@ -202,9 +206,10 @@ async def _watch(folder: Path, seconds: float) -> dict[str, float]:
     }
 
 
-def _arrived(engine: Engine) -> bool:
+def _arrived(engine: Engine) -> int:
+    """How many are at a step."""
     stages = [getattr(rollout.state, "rung", None) for rollout in engine.rollouts.values()]
-    return sum(isinstance(rung, Stage) for rung in stages) == RAMPING
+    return sum(isinstance(rung, Stage) for rung in stages)
 
 
 def _cpu() -> float:
