@@ -39,8 +39,8 @@ def test_every_look_has_an_answer_and_a_sentence(life):
 @quick
 @given(lives)
 def test_every_action_is_absolute_conditional_and_whole(life):
-    """I1, I8, I23: what is written is what the state wants, over what was seen, and sums to everything; what gains
-    by it had an endpoint in this very look.
+    """I1, I8, I23: what is written is what the state wants, over what was seen, and sums to everything; what
+    gains by it had an endpoint in this very look.
     """
     for look in live(life):
         seen, decision, wanted = look.seen, look.decision, wanted_split(look.decision.state)
