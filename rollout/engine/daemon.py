@@ -53,6 +53,7 @@ class Daemon:
         prune: Callable[[], Awaitable[None]],
         observed: Callable[[Rollout, float], None] = lambda _rollout, _late: None,
         gone: Callable[[str], None] = lambda _name: None,
+        grace: float = GRACE,
     ) -> None:
         self._engine = engine
         self._postman = postman
@@ -60,6 +61,7 @@ class Daemon:
         self._prune = prune
         self._observed = observed
         self._gone = gone
+        self._grace = grace
         self._order = itertools.count()
         self._due: list[tuple[float, int, str]] = []
         self._wake = asyncio.Event()
@@ -82,7 +84,7 @@ class Daemon:
         finally:
             self._scheduler.shutdown(wait=False)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(GRACE):
+                async with asyncio.timeout(self._grace):
                     await self._end()
 
     async def _end(self) -> None:

@@ -1,5 +1,7 @@
 """A clock that stands still until it is moved."""
 
+import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -27,3 +29,23 @@ class FakeClock:
     def set(self, now: datetime) -> None:
         """Move the wall clock alone, either way."""
         self._start += now - self.now()
+
+
+class QuickClock(FakeClock):
+    """The true clock, for tests of what really runs at the same time: its seconds pass ``speed`` times as
+    fast. The wall clock is the machine's own.
+    """
+
+    def __init__(self, speed: float = 50.0) -> None:
+        super().__init__()
+        self._speed = speed
+        self._began = time.monotonic()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return (time.monotonic() - self._began) * self._speed
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self._speed)

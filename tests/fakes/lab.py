@@ -10,6 +10,7 @@ from rollout.core.model import Decision, Past, Ramping, Route
 from rollout.engine.engine import Engine, Outside
 from rollout.engine.outbox import Postman
 from rollout.engine.rollout import Rollout
+from rollout.ports import Mesh, Metrics, PolicySource, Sink
 from rollout.settings import EnvoyMesh, EnvoyMetrics, LogSink, Settings, SourceSettings
 from tests.fakes.clock import FakeClock
 from tests.fakes.journal import FakeJournal, Memory
@@ -46,15 +47,24 @@ def route(name: str = "jazz") -> Route:
 class Lab:
     """``rate`` requests per second go to each service; ``faults``: the share of each backend's that fail."""
 
-    def __init__(self, *names: str, backend: str = "v1", settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        *names: str,
+        backend: str = "v1",
+        settings: Settings | None = None,
+        clock: FakeClock | None = None,
+    ) -> None:
         self.names = names or ("jazz",)
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         self.memory = Memory()
         self.source = FakePolicySource("main", "prod")
-        self.sources = {"main": self.source}
+        self.sources: dict[str, PolicySource] = {"main": self.source}
         self.mesh = FakeMesh()
         self.metrics = FakeMetrics()
+        self.meshes: dict[str, Mesh] = {"envoy": self.mesh}
+        self.counters: dict[str, Metrics] = {"envoy": self.metrics}
         self.sink = FakeSink()
+        self.sinks: dict[str, Sink] = {"ops": self.sink}
         self.rate = 200
         self.faults: dict[str, float] = {}
         self.chance = random.Random(7)
@@ -76,14 +86,14 @@ class Lab:
     def start(self) -> None:
         """A new process on the same disk: nothing but the journal is remembered."""
         journal, remembered = FakeJournal.open(self.memory, self.clock)
-        self.postman = Postman(journal, {"ops": self.sink}, self.clock)
+        self.postman = Postman(journal, self.sinks, self.clock)
         outside = Outside(
             self.clock,
             journal,
             self.sources,
             FakeParser(),
-            {"envoy": self.mesh},
-            {"envoy": self.metrics},
+            self.meshes,
+            self.counters,
         )
         self.engine = Engine(self.settings, outside, remembered, self.postman.shout)
 
@@ -144,6 +154,11 @@ class Lab:
         return self.mesh.split(route(name)).weight(backend)
 
     def flow(self, seconds: float) -> None:
+        """So many seconds pass, with their requests."""
+        self.serve(seconds)
+        self.clock.advance(seconds)
+
+    def serve(self, seconds: float) -> None:
         """Requests of so many seconds, split as the proxies are told, failed as the backends do."""
         for name in self.names:
             split = self.mesh.proxies["proxy-1"].splits[route(name).key][0]
@@ -152,7 +167,6 @@ class Lab:
                 bad = sum(self.chance.random() < self.faults.get(backend, 0.0) for _ in range(number))
                 if number > 0:
                     self.metrics.serve(backend, number, code_503=bad)
-        self.clock.advance(seconds)
 
     def reasons(self, name: str = "jazz") -> list[str]:
         """What the history says, each reason once in a row."""
