@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import inspect
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -156,6 +157,7 @@ async def turning(lab: Lab, mesh: StuckMesh, *, grace: float = 0.2) -> AsyncIter
         if not house.task.done():
             house.task.cancel()
         await asyncio.wait({house.task, traffic}, timeout=1)
+    gc.collect()  # what a task raised and nobody asked for is told when the task goes
     assert house.trouble == []
 
 
@@ -376,6 +378,7 @@ async def test_d2_news_of_the_last_pass_leaves_with_it():
         given = asyncio.ensure_future(lab.engine.order(JAZZ, Verb.PAUSE, "ada", "lunch"))
         await house.until(reached.is_set)
         house.daemon.stop()
+        await house.until(lambda: not house.daemon._scheduler.running)
         goes_on.set()
         await house.stop()
         assert await given == ""
