@@ -33,7 +33,7 @@ ENV HOME=/var/lib/rollout \
 VOLUME ["/var/lib/rollout"]
 WORKDIR /var/lib/rollout
 USER 65532:65532
-# The orchestrator asks /health; a second prober in the image would only disagree with it.
+# The orchestrator asks /healthz; a second prober in the image would only disagree with it.
 HEALTHCHECK NONE
 ENTRYPOINT ["rollout"]
 CMD ["run"]
