@@ -48,13 +48,12 @@ def drift(state: Steady | Ramping, wanted: Split, seen: Observation) -> Turn | N
             facts["weight"] = percent(lowered)
             return Turn(Held(state, Why.LOWERED, lowered), Reason.LOWERED, facts)
     if ready(mesh, stable) == 0:
-        facts |= {"detail": f"{stable} has none", "weight": percent(shows)}
-        return Turn(state, Reason.STABLE_NOT_READY, facts, acts=False)
+        dead: dict[str, Fact] = {"detail": f"{stable} has none", "weight": percent(shows)}
+        return Turn(state, Reason.STABLE_NOT_READY, dead)
     return _above(state, authorised, seen, facts)
 
 
 def _above(state: Steady | Ramping, authorised: Weight, seen: Observation, facts: dict[str, Fact]) -> Turn:
-    facts["weight"] = percent(authorised)
     recent = tuple(at for at in state.drift.corrected if seen.now - at <= FIGHT_SPAN)
     if len(recent) >= FIGHT:
         return Turn(Held(state, Why.CONTESTED, authorised), Reason.CONTESTED, facts | {"times": len(recent)})

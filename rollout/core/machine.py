@@ -121,9 +121,7 @@ def _adopt(state: Unadopted, asked: Policy | Withdrawn, seen: Observation) -> Tu
 def _rest(state: Steady, asked: Policy | Withdrawn, seen: Observation) -> Turn:
     mesh = seen.mesh
     if isinstance(asked, Policy) and asked.route != state.past.route:
-        return Turn(
-            Unadopted(state.past.attempt), Reason.OTHER_ROUTE, {"route": str(asked.route)}, acts=False
-        )
+        return Turn(Unadopted(state.past.attempt), Reason.OTHER_ROUTE, {"route": str(asked.route)})
     facts: dict[str, Fact] = {"stable": str(state.past.stable), "weight": percent(NOTHING)}
     if isinstance(mesh, Unseen):
         released = mesh.lost and isinstance(asked, Withdrawn)
@@ -155,7 +153,6 @@ def _begin(state: Steady, asked: Policy, seen: Observation, facts: dict[str, Fac
         fast=is_known(past, revision, seen.now, asked.revert_window),
         evidence=evidence_of(asked),
         counts=(Tally(),) * len(asked.analysis.checks),
-        intent=state.intent,
     )
     look = look_at(ramp, asked, replace(seen, elapsed=None))
     return Turn(look.state, Reason.MEASURING, facts)
@@ -171,16 +168,14 @@ def _forgotten(state: Steady | Ramping | RollingBack, seen: Observation) -> Turn
 
     What it remembers of a journey is worth nothing then; which backend is stable, only a person can say.
     """
-    mesh = seen.mesh
-    if seen.observe or isinstance(mesh, Unseen) or (mesh.epoch or 0) <= max(seen.epoch, state.past.epoch):
+    epoch = seen.mesh.epoch if isinstance(seen.mesh, MeshSeen) and not seen.observe else None
+    if epoch is None or epoch <= max(seen.epoch, state.past.epoch):
         return None
-    return Turn(Held(Steady(state.past), Why.FORGOTTEN), Reason.FORGOTTEN, {"epoch": mesh.epoch or 0})
+    return Turn(Held(Steady(state.past), Why.FORGOTTEN), Reason.FORGOTTEN, {"epoch": epoch})
 
 
 def _unseen(state: State, mesh: Unseen) -> Turn:
-    return Turn(
-        state, Reason.TARGET_LOST if mesh.lost else Reason.MESH_UNSEEN, {"detail": mesh.why}, acts=False
-    )
+    return Turn(state, Reason.TARGET_LOST if mesh.lost else Reason.MESH_UNSEEN, {"detail": mesh.why})
 
 
 # --- on the way up -------------------------------------------------------------------------------

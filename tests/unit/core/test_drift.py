@@ -151,6 +151,17 @@ def test_a_canary_waiting_at_nothing_is_watched_too():
     assert world.ramp.rung == Waiting()
 
 
+def test_a_route_that_lost_its_entries_before_the_first_raise_gets_its_stable_back():
+    """Nothing was authorised, so nobody lowered anything: at the second look stable is written again."""
+    world = World(state=steady(), mesh_epoch=1, ready={V1: 1, V2: 0})
+    world.look()
+    world.foreign()
+    decisions = world.looks(2)
+    assert [decision.reason for decision in decisions] == [Reason.DRIFT, Reason.CORRECTED]
+    assert decisions[0].facts["split"] == "no backend"
+    assert world.splits == (Split.all_on(V1),)
+
+
 # --- below what was authorised (T4) --------------------------------------------------------------
 
 

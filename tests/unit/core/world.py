@@ -14,6 +14,7 @@ from typing import Any
 from rollout.core.action import wanted_split
 from rollout.core.machine import decide
 from rollout.core.model import (
+    NOTHING,
     Analysis,
     Decision,
     Hold,
@@ -117,7 +118,7 @@ class World:
     @property
     def weight(self) -> Weight:
         """What the newer version gets at most, as the mesh shows it."""
-        return max(split.weight(V2) for split in self.splits)
+        return max((split.weight(V2) for split in self.splits), default=NOTHING)
 
     def count(self, proxy: str, backend: str, completed: int, failed: int = 0) -> None:
         """Requests come to their end."""
