@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 SPAN = timedelta(minutes=10)
 LEAST = 2
 SHARE = 0.1
+AT_ONCE, COMMON_LEAST, COMMON_SHARE = timedelta(minutes=1), 4, 0.5
+"""More than this share of at least so many active rollouts failing within a minute have a common cause."""
 
 
 class Breaker:
@@ -17,10 +19,24 @@ class Breaker:
     def __init__(self, active: Callable[[], int]) -> None:
         self._active = active
         self._at: deque[datetime] = deque()
+        self._condemned: deque[datetime] = deque()
 
     def count(self, now: datetime) -> None:
         """A rollout went home for lack of evidence."""
         self._at.append(now)
+
+    def condemns(self, now: datetime) -> bool:
+        """A canary was condemned by its evidence: do most of the active ones fail together? Told once, at the
+        rollback that makes it so.
+        """
+        self._condemned.append(now)
+        while now - self._condemned[0] > AT_ONCE:
+            self._condemned.popleft()
+        active = self._active() + len(self._condemned)
+        common = active >= COMMON_LEAST and len(self._condemned) > COMMON_SHARE * active
+        if common:
+            self._condemned.clear()
+        return common
 
     def is_open(self, now: datetime) -> bool:
         """Must lack of evidence hold instead of roll back?"""

@@ -142,7 +142,7 @@ class Engine:
         wrote = rollout.again = False
         try:
             decision = await reconcile(rollout, self.world)
-            wrote = bool(decision.actions)
+            wrote = bool(decision.actions) and not rollout.failed
         finally:
             asked = rollout.asked
             interval = next_look(rollout.state, asked, self.settings.guard.min_look)
@@ -150,6 +150,8 @@ class Engine:
             if rollout.again:
                 rollout.due = self.clock.monotonic()
         if isinstance(asked, Withdrawn) and decision.reason is Reason.RELEASED:
+            for order in list(rollout.answers):
+                rollout.answer(order, "not done: git no longer has a policy for it")
             self._resting[name] = rollout.state
             del self.rollouts[name]
         self.changed(rollout)

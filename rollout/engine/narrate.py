@@ -6,6 +6,7 @@ from datetime import datetime
 
 from rollout.core.ladder import weight_of
 from rollout.core.model import Decision, Held, Origin, Policy, Ramping, State, Unadopted
+from rollout.core.past import past_of
 from rollout.core.reason import Level, Reason
 from rollout.engine.rollout import Rollout
 from rollout.ports import Alert
@@ -28,8 +29,10 @@ NEXT = {
 }
 """What happens next, by reason; elsewhere a person has to look."""
 
-TRANSITIONS = frozenset(NEXT) | {Reason.ADOPTED, Reason.WITHDRAWN, Reason.REVERTED, Reason.RELEASED}
+TRANSITIONS = frozenset(NEXT) | {Reason.WITHDRAWN, Reason.REVERTED}
 """Reasons that come once in a journey; the others may come and go, and are told once an hour at the most."""
+ENTERED = frozenset({Reason.LOWERED, Reason.CONTESTED, Reason.FORGOTTEN})
+"""Reasons that last until a person speaks: each time is news."""
 
 
 def alerts_of(
@@ -49,15 +52,16 @@ def alerts_of(
 
 def _alert(rollout: Rollout, decision: Decision, now: datetime) -> Alert:
     reason, facts = decision.reason, decision.facts
-    when = "" if reason in TRANSITIONS else f"/{now:%Y-%m-%dT%H}"
-    key = f"{rollout.name}/{_attempt(rollout, decision)}/{reason.name.lower()}{_rung(decision.state)}{when}"
+    about = facts.get("canary", facts.get("stable", ""))
+    parts = (rollout.name, _attempt(rollout, decision), about, reason.name.lower(), _rung(decision.state))
+    key = "/".join(str(part) for part in (*parts, _when(decision, now)) if part != "")
     return Alert(
         key,
         rollout.name,
         reason.name,
         reason.level,
         now,
-        f"{rollout.name}: {reason.say(facts)}",
+        f"{rollout.name}: {said(decision)}",
         _fields(rollout, decision),
         NEXT.get(reason, LOOK).format(name=rollout.name),
     )
@@ -95,4 +99,36 @@ def _attempt(rollout: Rollout, decision: Decision) -> str:
 
 def _rung(state: State) -> str:
     state = state.was if isinstance(state, Held) else state
-    return f"/{weight_of(state.rung, state.policy)}" if isinstance(state, Ramping) else ""
+    return str(weight_of(state.rung, state.policy)) if isinstance(state, Ramping) else ""
+
+
+def _when(decision: Decision, now: datetime) -> str:
+    """What tells two tellings of one reason apart."""
+    state = decision.state
+    if decision.reason in TRANSITIONS:
+        return ""
+    if decision.reason is Reason.PAUSED and isinstance(state, Ramping) and state.paused:
+        return f"{state.paused.at:%Y-%m-%dT%H:%M:%S}"
+    return f"{now:%Y-%m-%dT%H:%M:%S}" if decision.reason in ENTERED else f"{now:%Y-%m-%dT%H}"
+
+
+def said(decision: Decision) -> str:
+    """The decision's sentence; in observe mode, what would have been."""
+    past = past_of(decision.state)
+    observed = past is not None and past.virtual
+    sentence = decision.reason.say(decision.facts)
+    return f"observing, nothing is written: {sentence}" if observed else sentence
+
+
+def common_cause(rollout: Rollout, sinks: tuple[str, ...], now: datetime) -> tuple[tuple[str, Alert], ...]:
+    """Most canaries fail at once: what they share is broken, not each of them (FAILURES I19)."""
+    alert = Alert(
+        f"common-cause/{now:%Y-%m-%dT%H:%M}",
+        rollout.name,
+        "COMMON_CAUSE",
+        Level.PAGE,
+        now,
+        f"more than half of the canaries failed within a minute, {rollout.name} last: what do they share?",
+        next="each was sent home on its own evidence; `rollout history` says more",
+    )
+    return tuple((sink, alert) for sink in sinks)

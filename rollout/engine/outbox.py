@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -30,7 +31,13 @@ class Postman:
         self._clock = clock
         self._shouts: set[asyncio.Task[None]] = set()
         self._carrying = {name: asyncio.Lock() for name in sinks}
-        self.undelivered = 0
+        self._unheard: deque[tuple[str, Alert]] = deque(maxlen=BATCH)
+        self._owed = 0
+
+    @property
+    def undelivered(self) -> int:
+        """Alerts that are owed or were given up within a day, those that no journal holds included."""
+        return self._owed + len(self._unheard)
 
     @property
     def sinks(self) -> Iterable[str]:
@@ -50,11 +57,12 @@ class Postman:
         that a dead sink costs one try at a time.
         """
         async with self._carrying[name]:
+            await self._shout_again(name)
             try:
                 for dispatch in await self._outbox.owed(self._clock.now(), BATCH, name):
                     if not await self._arrives(dispatch):
                         break
-                self.undelivered = await self._outbox.undelivered()
+                self._owed = await self._outbox.undelivered()
             except Unavailable as trouble:
                 log.error("outbox.unusable", extra={"sink": name, "detail": str(trouble)})  # noqa: TRY400
 
@@ -86,7 +94,9 @@ class Postman:
         return now + timedelta(seconds=max(pause, min(asked, KEPT_FOR.total_seconds())))
 
     def shout(self, alerts: Sequence[tuple[str, Alert]]) -> None:
-        """Tell people at once, without the journal: it cannot be written. Tried once, in the background."""
+        """Tell people at once, without the journal: it cannot be written. What does not arrive is kept in
+        memory and tried with every round.
+        """
         for name, alert in alerts:
             log.error("alert.unjournalled", extra={"sink": name, "key": alert.key, "said": alert.headline})
             if name in self._sinks:
@@ -99,3 +109,13 @@ class Postman:
             await self._sinks[name].deliver(alert)
         except Unavailable as trouble:
             log.error("alert.undelivered", extra={"sink": name, "key": alert.key, "detail": str(trouble)})  # noqa: TRY400
+            self._unheard.append((name, alert))
+
+    async def _shout_again(self, name: str) -> None:
+        """The alerts that no journal holds, in order, until one does not arrive."""
+        for one in [one for one in self._unheard if one[0] == name]:
+            try:
+                await self._sinks[name].deliver(one[1])
+            except Unavailable:
+                return
+            self._unheard.remove(one)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from rollout.core.machine import decide
 from rollout.core.model import (
@@ -25,7 +26,7 @@ from rollout.core.model import (
 )
 from rollout.core.reason import Level, Reason
 from rollout.core.schedule import look_interval
-from rollout.engine.narrate import alerts_of
+from rollout.engine.narrate import alerts_of, common_cause, said
 from rollout.engine.rollout import Rollout
 from rollout.engine.world import World
 from rollout.ports import Lost, Moved, Question, Record, Refused, Unavailable
@@ -34,6 +35,10 @@ log = logging.getLogger("rollout")
 
 PATIENCE = 0.02
 """Seconds that a write towards home waits to be recorded first (DESIGN 14.14)."""
+KEPT = 5
+"""Decisions on the way home that are kept for the history until the disk is back."""
+WRITTEN = "written"
+CONDEMNED = (Reason.WORSE, Reason.OVER_LIMIT)
 JUMP = 30.0
 """Seconds by which the wall clock may part from the monotonic one in a look (FAILURES C1)."""
 SHORTEST, LONGEST = 0.1, 5.0
@@ -47,13 +52,21 @@ async def reconcile(rollout: Rollout, world: World) -> Decision:
     decision = decide(rollout.state, rollout.asked, seen)
     if decision.reason is Reason.NO_DATA_TOO_LONG:  # before anything is waited for: many may be at this point
         world.breaker.count(seen.now)
+    if rollout.failed and "detail" in decision.facts:
+        detail = f"{decision.facts['detail']}; the last write failed: {rollout.failed}"
+        decision = replace(decision, facts={**decision.facts, "detail": detail})
     homeward = _is_homeward(rollout, decision, seen)
     if not await record(rollout, decision, world, homeward=homeward):
         return _unrecorded(rollout, decision, world)
-    narrate(rollout, decision)
-    rollout.state, rollout.decision, rollout.looked_at = decision.state, decision, began
-    rollout.wall_at = seen.now.timestamp()
-    await enact(rollout, decision, world)
+    before, rollout.decision = rollout.decision, decision
+    rollout.state, rollout.looked_at, rollout.wall_at = decision.state, began, seen.now.timestamp()
+    if homeward or world.holds(rollout.name) == seen.holds:
+        await enact(rollout, decision, world)
+    elif decision.actions:  # somebody was told that nothing rises while this was being recorded
+        rollout.unwritten, rollout.outcome = True, "held back"
+    narrate(rollout, decision, before)
+    if decision.reason in CONDEMNED and world.breaker.condemns(seen.now):
+        world.shout(common_cause(rollout, world.sinks, seen.now))
     return decision
 
 
@@ -139,36 +152,60 @@ def _is_homeward(rollout: Rollout, decision: Decision, seen: Observation) -> boo
 
 
 async def record(rollout: Rollout, decision: Decision, world: World, *, homeward: bool) -> bool:
-    """Make the decision durable. A pass that changes nothing writes nothing.
+    """Make the decision durable. A pass that changes nothing writes nothing, one that repeats a write which
+    failed makes no history of it.
 
     Returns whether the pass may go on: ``False`` when it could not be recorded and is not on its way home.
     """
     before = rollout.decision
-    noteworthy = (
-        before is None or before.reason is not decision.reason or bool(decision.actions or decision.obeyed)
+    again = before is not None and before.reason is decision.reason and bool(rollout.failed)
+    noteworthy = not again and (
+        before is None or before.reason is not decision.reason or bool(decision.actions)
     )
+    noteworthy = noteworthy or bool(decision.obeyed)
     if not (noteworthy or rollout.dirty or decision.state != rollout.state):
         return True
-    alerts = alerts_of(rollout, decision, world.sinks, world.clock.now())
-    entry = Record(
-        rollout.name, world.clock.now(), decision, noteworthy, alerts, rollout.asked.origin, rollout.outcome
-    )
-    writing = asyncio.ensure_future(world.journal.record(entry))
+    now, alerts = world.clock.now(), alerts_of(rollout, decision, world.sinks, world.clock.now())
+    entry = Record(rollout.name, now, decision, noteworthy, alerts, rollout.asked.origin, rollout.outcome)
     goes_home = homeward or isinstance(decision.state, RollingBack)
-    done, _ = await asyncio.wait({writing}, timeout=PATIENCE if goes_home else None)
-    trouble = _trouble(writing) if done else ""
+    trouble = await _write_down(rollout, entry, world, PATIENCE if goes_home else world.patience)
     if trouble:
         log.error("rollout.unrecorded", extra={"rollout": rollout.name, "detail": trouble})
         rollout.outcome = trouble
-    if trouble and not goes_home:
-        return False
-    if trouble:
+    if trouble and goes_home:
         world.shout(alerts)
-    elif not done:
-        writing.add_done_callback(lambda task: world.shout(alerts) if _trouble(task) else None)
-    rollout.dirty = bool(trouble) or not done
-    _answer(rollout, decision)
-    return True
+        rollout.kept = (*rollout.kept, *([entry] if noteworthy else []))[-KEPT:]
+    if not trouble or goes_home:
+        _answer(rollout, decision)
+    return not trouble or goes_home
+
+
+async def _write_down(rollout: Rollout, entry: Record, world: World, patience: float) -> str:
+    """Record it, after what could not be recorded before. Returns why that did not happen; what is only late
+    on its way home is not trouble yet. Never more than one record of a rollout waits for the disk.
+    """
+    rollout.dirty = True
+    if rollout.writing is not None:
+        await asyncio.wait({rollout.writing}, timeout=patience)
+        if not rollout.writing.done():
+            return "the disk does not answer"
+    kept, rollout.kept = rollout.kept, ()
+    writing = rollout.writing = asyncio.ensure_future(_in_turn(world, (*kept, entry)))
+    await asyncio.wait({writing}, timeout=patience)
+    if not writing.done():
+        writing.add_done_callback(lambda task: world.shout(entry.alerts) if _trouble(task) else None)
+        return "" if patience == PATIENCE else "the disk does not answer"
+    rollout.writing = None
+    if trouble := _trouble(writing):
+        rollout.kept = kept
+        return trouble
+    rollout.dirty = False
+    return ""
+
+
+async def _in_turn(world: World, entries: tuple[Record, ...]) -> None:
+    for entry in entries:
+        await world.journal.record(entry)
 
 
 def _trouble(writing: asyncio.Future[None]) -> str:
@@ -206,7 +243,9 @@ async def enact(rollout: Rollout, decision: Decision, world: World) -> None:
     """Make the route carry what was decided. No retry: the next pass sees what the mesh shows."""
     rollout.unwritten, rollout.outcome = False, ""
     for action in decision.actions:
-        rollout.outcome = await _write(rollout, action, world)
+        outcome = await _write(rollout, action, world)
+        rollout.outcome = outcome if outcome != rollout.failed else ""
+        rollout.failed = "" if outcome == WRITTEN else outcome
 
 
 async def _write(rollout: Rollout, action: SetSplit, world: World) -> str:
@@ -221,13 +260,12 @@ async def _write(rollout: Rollout, action: SetSplit, world: World) -> str:
     except (Unavailable, Refused) as trouble:
         log.error("rollout.not_written", extra={"rollout": rollout.name, "detail": str(trouble)})  # noqa: TRY400
         return f"not written: {trouble}"
-    return "written"
+    return WRITTEN
 
 
-def narrate(rollout: Rollout, decision: Decision) -> None:
+def narrate(rollout: Rollout, decision: Decision, before: Decision | None) -> None:
     """One line for each transition; the metrics and the alerts are made of the same decision."""
-    before = rollout.decision
-    if before is not None and before.reason is decision.reason and not decision.actions:
+    if before is not None and before.reason is decision.reason and (rollout.failed or not decision.actions):
         return
     level = logging.WARNING if decision.reason.level is Level.PAGE else logging.INFO
     log.log(
@@ -236,7 +274,7 @@ def narrate(rollout: Rollout, decision: Decision) -> None:
         extra={
             "rollout": rollout.name,
             "reason": decision.reason.name,
-            "said": decision.reason.say(decision.facts),
+            "said": said(decision),
             "splits": [str(action.split) for action in decision.actions],
         },
     )

@@ -21,6 +21,7 @@ from rollout.core.model import (
     Withdrawn,
 )
 from rollout.core.reason import Reason
+from rollout.ports import Record
 
 SPREAD = 10.0
 """Looks rarer than this (seconds) are spread, so that a thousand rollouts at rest never come due at once."""
@@ -39,8 +40,9 @@ class Rollout:
 
     ``looked_at``: monotonic instant of the last look that was kept, ``None`` before the first.
     ``dirty``: the state is newer than the journal. ``unwritten``: the last write is known not to have been.
-    ``outcome``: what became of the last write, for the next record. ``again``: something new was said since
-    the look began.
+    ``outcome``: what became of the last write, for the next record. ``failed``: why it failed, until one
+    succeeds. ``kept``: records of the way home that the journal did not take. ``writing``: a record that the
+    disk has not taken yet. ``again``: something new was said since the look began.
     """
 
     name: str
@@ -54,6 +56,9 @@ class Rollout:
     dirty: bool = False
     unwritten: bool = False
     outcome: str = ""
+    failed: str = ""
+    kept: tuple[Record, ...] = ()
+    writing: asyncio.Future[None] | None = None
     failures: int = 0
     due: float = 0.0
     anchor: float = 0.0
@@ -112,6 +117,8 @@ class Rollout:
             self.due = min(self.due, now + max(ripe_in, CONFIRM))
         if self.decision is not None and self.decision.reason in PASSING:
             self.due = now + CONFIRM
-        if self.decision is not None and self.decision.reason in UNSETTLED:
+        if self.failed or (self.decision is not None and self.decision.reason in UNSETTLED):
             self.patience = min(2 * self.patience, interval)
             self.due = min(self.due, now + self.patience)
+        else:
+            self.patience = CONFIRM

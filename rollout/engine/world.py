@@ -15,7 +15,8 @@ from rollout.settings import GuardRails
 @dataclass(frozen=True, slots=True)
 class World:
     """What a pass sees and acts on. ``epoch`` is this process's; ``holds`` says why a rollout may not rise;
-    ``shout`` tells people without the journal's help (FAILURES Q1).
+    ``shout`` tells people without the journal (FAILURES Q1). ``patience``: seconds to wait for a record
+    that is not of the way home.
     """
 
     clock: Clock
@@ -29,3 +30,4 @@ class World:
     breaker: Breaker
     holds: Callable[[str], tuple[Hold, ...]]
     shout: Callable[[tuple[tuple[str, Alert], ...]], None]
+    patience: float = 1.0

@@ -102,6 +102,11 @@ class Lab:
         self.settings = replace(self.settings, observe=True)
         self.start()
 
+    def swap_journal(self, journal: FakeJournal) -> None:
+        """The same process on a disk that behaves otherwise."""
+        self.engine.journal = journal
+        self.engine.world = replace(self.engine.world, journal=journal)
+
     async def ask(self, backend: str, name: str = "jazz", *, bake: int = 5, more: str = "") -> None:
         """A commit asks for another backend, and is polled."""
         self.source.commit({f"prod/{name}.yaml": policy(backend, name, bake=bake, more=more)})

@@ -65,7 +65,7 @@ def write(connection: sqlite3.Connection, page: Page, epoch: int) -> None:
     if record.outcome:
         result = {"kind": "result", "at": at, "of": chain.intent(connection, name), "outcome": record.outcome}
         chain.append(connection, name, result)
-    if record.noteworthy or decision.actions:
+    if record.noteworthy:
         entry = chain.append(connection, name, _entry(record, epoch, before, after))
         if decision.actions:
             chain.intend(connection, name, entry)
