@@ -79,9 +79,9 @@ def wait(header: str, now: datetime) -> float | None:
         return min(float(header), LONGEST_WAIT)
     try:
         date = parsedate_to_datetime(header)
-    except ValueError:
+        seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()
+    except (ValueError, OverflowError):
         return None
-    seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()
     return min(max(seconds, 0.0), LONGEST_WAIT)
 
 

@@ -233,6 +233,7 @@ async def test_retry_after_is_honoured(server, sink, number, header, after):
         ("1.5", None),
         ("²", None),
         ("Mon, 02 Mar 2026 08:00:00 GMT", 0.0),
+        ("Mon, 02 Mar 99999999999999999999 09:00:00 GMT", None),
     ],
 )
 def test_odd_retry_after(header, after):
