@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import os
 import stat
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,7 +33,10 @@ FILE_CAP = 16 * 1024 * 1024
 SUFFIXES = (".yaml", ".yml", ".json")
 LOCK_WAIT = 1.0
 """Seconds to wait for another writer."""
+REMEMBERED = 10_000
+"""Routes whose files are remembered: whichever came first is forgotten first, and read anew when asked for."""
 
+_K = TypeVar("_K")
 _T = TypeVar("_T")
 
 
@@ -65,8 +69,8 @@ class EnvoyFiles:
         self._proxies = Proxies(settings.admin, clock)
         # Threads of our own: what others do in the loop's pool must not delay a way home.
         self._threads = ThreadPoolExecutor(4, f"mesh-{settings.name}")
-        self._known: dict[Route, RouteFile] = {}
-        self._staged: dict[Path, _Staged] = {}
+        self._known: OrderedDict[Route, RouteFile] = OrderedDict()
+        self._staged: OrderedDict[Path, _Staged] = OrderedDict()
 
     async def read(self, route: Route, deadline: float) -> MeshSeen:
         until = self._clock.monotonic() + deadline
@@ -138,7 +142,7 @@ class EnvoyFiles:
             raise Unavailable(f"{path}: {why}") from why
         except Unclear as why:
             raise Refused(f"{path}: {why}") from why
-        self._known[route] = file
+        _keep(self._known, route, file)
         return file
 
     def _put(self, route: Route, split: Split, version: str, home: Split, epoch: int) -> None:
@@ -183,8 +187,14 @@ class EnvoyFiles:
         if digest(_bytes(path)) != version:
             raise Moved(f"{path} was changed by somebody else")
         _beside(path, "next").rename(path)
-        self._staged[path] = _Staged(digest(new), home, epoch, _identity(_beside(path, "home")))
+        _keep(self._staged, path, _Staged(digest(new), home, epoch, _identity(_beside(path, "home"))))
         _sync(path.parent)
+
+
+def _keep(kept: OrderedDict[_K, _T], key: _K, value: _T) -> None:
+    kept[key] = value
+    if len(kept) > REMEMBERED:
+        kept.popitem(last=False)
 
 
 def _beside(path: Path, what: str) -> Path:

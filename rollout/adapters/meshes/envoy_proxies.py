@@ -48,7 +48,9 @@ class Endpoints:
 
     @staticmethod
     def _failed(answer: asyncio.Task[dict[str, int] | Silent]) -> bool:
-        return answer.done() and (answer.cancelled() or isinstance(answer.result(), Silent))
+        if not answer.done():
+            return False
+        return answer.cancelled() or answer.exception() is not None or isinstance(answer.result(), Silent)
 
     async def _ask(self, deadline: float) -> dict[str, int] | Silent:
         try:
