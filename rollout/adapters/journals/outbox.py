@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from rollout.adapters.journals import rows
 from rollout.ports import Alert, Dispatch
+
+log = logging.getLogger(__name__)
 
 IN_ORDER_TRIES = 5
 """News about one rollout stays in order at a sink: nothing overtakes what waits for its next try, until that
@@ -37,7 +41,7 @@ def owe(connection: sqlite3.Connection, alerts: Owed, at: datetime) -> None:
 def owed(
     connection: sqlite3.Connection, now: datetime, limit: int, sink: str | None = None
 ) -> Sequence[Dispatch]:
-    """What is due (at one sink), oldest first."""
+    """What is due (at one sink), oldest first. A row that cannot be read has not arrived, and ends."""
     found = connection.execute(
         "SELECT id, sink, alert, tries, next_try FROM outbox AS due "
         "WHERE ended IS NULL AND next_try <= :now AND sink = coalesce(:sink, sink) "
@@ -47,7 +51,21 @@ def owed(
         "ORDER BY id LIMIT :limit",
         {"now": rows.instant(now), "tries": IN_ORDER_TRIES, "limit": limit, "sink": sink},
     )
-    return tuple(rows.dispatch(row) for row in found)
+    due = []
+    for row in found.fetchall():
+        try:
+            due.append(rows.dispatch(row))
+        except ValueError as error:
+            _give_up(connection, row[0], f"its row cannot be read: {error}", now)
+    return tuple(due)
+
+
+def _give_up(connection: sqlite3.Connection, number: int, why: str, now: datetime) -> None:
+    """Nobody can send it, and it must not stand in the way of the others."""
+    log.error("journal.unreadable", extra={"alert": number, "why": why})
+    query = "UPDATE outbox SET ended = ?, why = ? WHERE id = ?"
+    with suppress(sqlite3.OperationalError):  # a full disk: it is left out all the same
+        connection.execute(query, (rows.instant(now), rows.text(why), number))
 
 
 def delivered(connection: sqlite3.Connection, dispatch: Dispatch, at: datetime) -> None:

@@ -12,7 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,9 +58,9 @@ class Writer:
     used again without anybody's help. A piece of work that is a bug raises to its own caller alone.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection | None) -> None:
         self._path = path
-        self._connection: sqlite3.Connection | None = connection
+        self._connection = connection
         self._jobs: deque[_Job] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._open = True
@@ -104,26 +104,28 @@ class Writer:
             # A caller that gave up before its turn is left out; from here on nobody can.
             if job.answer.set_running_or_notify_cancel():
                 batch.append(job)
-        if batch:
+        with ExitStack() as afterwards:
+            for job in reversed(batch):  # the last one pushed is called first: they keep their order
+                afterwards.callback(self._single_out, job)
             self._settle(batch)
 
     def _settle(self, batch: list[_Job]) -> None:
-        try:
-            self._commit([job for job in batch if job.writes])
-            for job in batch:
-                if not job.writes:
-                    self._look(job)
-        finally:
-            if (bug := sys.exc_info()[1]) is not None:
-                self._drop()
-                self._single_out([job for job in batch if not job.answer.done()], bug)
-
-    def _single_out(self, batch: list[_Job], bug: BaseException) -> None:
+        self._commit([job for job in batch if job.writes])
         for job in batch:
-            if len(batch) > 1 and self._open:
-                self._thread.submit(self._settle, [job])
-            else:
-                job.answer.set_exception(bug)
+            if not job.writes:
+                self._look(job)
+
+    def _single_out(self, job: _Job) -> None:
+        """A bug left it without an answer: try it by itself, before any newer work has its turn."""
+        if job.answer.done():
+            return
+        self._drop()
+        try:
+            self._settle([job])
+        finally:
+            if not job.answer.done():
+                self._drop()
+                job.answer.set_exception(sys.exc_info()[1])
 
     def _commit(self, batch: list[_Job]) -> None:
         if not batch:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -274,6 +275,43 @@ async def test_a_bug_stops_its_own_record_only(journal, tmp_path):
     assert recorded is None
     await journal.record(record("prod/metal"))
     assert len(read_only(tmp_path).rollouts()) == 2
+
+
+async def test_a_bug_does_not_let_an_older_record_land_after_a_newer_one(journal, tmp_path):
+    """What shared a commit with a bug is done by itself in its turn, before what was asked later."""
+    queued, failing, asked = threading.Event(), threading.Event(), threading.Event()
+
+    def fails(_: sqlite3.Connection) -> None:
+        failing.set()
+        asked.wait()
+        raise ZeroDivisionError
+
+    tasks = [asyncio.ensure_future(journal._writer.read(lambda _: queued.wait()))]
+    await asyncio.sleep(0)
+    tasks.append(asyncio.ensure_future(journal.record(record(decision=decision(reason=Reason.PROBING)))))
+    tasks.append(asyncio.ensure_future(journal._writer.write(fails)))
+    await asyncio.sleep(0)
+    queued.set()
+    await asyncio.to_thread(failing.wait)
+    tasks.append(asyncio.ensure_future(journal.record(record(decision=decision(reason=Reason.BAKING)))))
+    await asyncio.sleep(0)
+    asked.set()
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes[1:]] == [type(None), ZeroDivisionError, type(None)]
+    (known,) = read_only(tmp_path).rollouts()
+    assert known.decision == decision(reason=Reason.BAKING)
+
+
+async def test_i12_an_alert_that_cannot_be_read_holds_up_no_other(journal, tmp_path, caplog):
+    """It ends as one that did not arrive, is complained about once, and is counted as not delivered."""
+    await journal.record(record(alerts=(("ops", alert("one")), ("ops", alert("two")))))
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("UPDATE outbox SET alert = json_remove(alert, '$.headline') WHERE key = 'one'")
+    connection.close()
+    for _ in range(2):
+        assert [one.alert.key for one in await journal.owed(START, 10)] == ["two"]
+    assert caplog.text.count("journal.unreadable") == 1
+    assert await journal.undelivered() == 2
 
 
 async def test_a_caller_who_gives_up_harms_nobody(journal, tmp_path):
