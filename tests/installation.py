@@ -129,12 +129,13 @@ class Installation:
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
-    def start(self) -> None:
+    def start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         """Start the daemon."""
         with (self.folder / "daemon.log").open("a", encoding="utf-8") as log:
             self.daemon = subprocess.Popen(
-                [str(SCRIPT), "run"],
+                [str(SCRIPT), "run", *arguments],
                 cwd=self.folder,
+                env={**os.environ, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

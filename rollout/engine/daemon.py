@@ -13,6 +13,7 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
@@ -25,6 +26,8 @@ from rollout.engine.rollout import Rollout
 from rollout.ports import Unavailable
 
 log = logging.getLogger("rollout")
+
+Job = Callable[..., Awaitable[None]]
 
 BEAT = 1.0
 MISSED_BEATS = 3
@@ -149,6 +152,7 @@ class Daemon:
 
     async def _pass(self, rollout: Rollout, late: float) -> None:
         """One look, at the edge of one rollout: a bug in it stops here, and the neighbours go on (law 10)."""
+        before = rollout.decision
         try:
             await self._engine.look(rollout.name)
             rollout.failures = 0
@@ -163,7 +167,7 @@ class Daemon:
         decision = rollout.decision
         if decision is None or self._stopping.is_set():
             return
-        if decision.reason.level:
+        if decision.reason.level and (before is None or before.reason is not decision.reason):
             self._sweep_soon()
         if decision.reason is Reason.WINDOW_CLOSED:
             self._await_window(rollout)
@@ -178,22 +182,19 @@ class Daemon:
         self._scheduler.configure(logger=quiet, job_defaults=defaults)
         now = self._engine.clock.now()
         for source in self._engine.settings.sources:
-            self._scheduler.add_job(
-                self._engine.poll,
-                "interval",
-                args=[source.name],
-                seconds=source.poll,
-                jitter=source.poll * JITTER / 2,
-                next_run_time=now,
-            )
+            more = {"jitter": source.poll * JITTER / 2, "next_run_time": now}
+            self._every(source.poll, self._engine.poll, source.name, **more)
         for sink in self._postman.sinks:
-            self._scheduler.add_job(
-                self._postman.carry, "interval", args=[sink], seconds=SWEEP, id=f"sink {sink}"
-            )
-        self._scheduler.add_job(
-            self._keep_house, "interval", seconds=HOUSEKEEPING, next_run_time=now + AFTER_START
-        )
+            self._every(SWEEP, self._postman.carry, sink, id=f"sink {sink}")
+        self._every(HOUSEKEEPING, self._keep_house, next_run_time=now + AFTER_START)
         self._scheduler.start()
+
+    def _every(self, seconds: float, job: Job, *arguments: str, **more: Any) -> None:
+        self._scheduler.add_job(self._run_job, "interval", args=[job, *arguments], seconds=seconds, **more)
+
+    async def _run_job(self, job: Job, *arguments: str) -> None:
+        with contextlib.suppress(asyncio.CancelledError):  # the daemon stops: nothing to report
+            await job(*arguments)
 
     def _sweep_soon(self) -> None:
         for sink in self._postman.sinks:

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import inspect
+import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import time, timedelta
@@ -122,6 +123,17 @@ def quick_lab(*names: str) -> tuple[Lab, StuckMesh]:
     return lab, mesh
 
 
+class Ear(logging.Handler):
+    """Keeps what it hears of errors."""
+
+    def __init__(self, heard: list[Any]) -> None:
+        super().__init__(logging.ERROR)
+        self._heard = heard
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._heard.append(record)
+
+
 @contextlib.asynccontextmanager
 async def turning(lab: Lab, mesh: StuckMesh, *, grace: float = 0.2) -> AsyncIterator[House]:
     """Run the daemon, and traffic that follows the weights."""
@@ -149,6 +161,8 @@ async def turning(lab: Lab, mesh: StuckMesh, *, grace: float = 0.2) -> AsyncIter
     house = House(lab, mesh, daemon, asyncio.create_task(daemon.run()), gone=gone)
     asyncio.get_running_loop().set_exception_handler(lambda _, about: house.trouble.append(about))
     traffic = asyncio.create_task(_serve(lab))
+    ear = Ear(house.trouble)
+    logging.getLogger("apscheduler").addHandler(ear)
     try:
         yield house
     finally:
@@ -157,6 +171,7 @@ async def turning(lab: Lab, mesh: StuckMesh, *, grace: float = 0.2) -> AsyncIter
         if not house.task.done():
             house.task.cancel()
         await asyncio.wait({house.task, traffic}, timeout=1)
+    logging.getLogger("apscheduler").removeHandler(ear)
     gc.collect()  # what a task raised and nobody asked for is told when the task goes
     assert house.trouble == []
 
@@ -427,7 +442,7 @@ async def test_every_job_of_the_scheduler_runs_on_the_loop():
         await house.until(lambda: house.looks(JAZZ))
         jobs = house.daemon._scheduler.get_jobs()
         assert len(jobs) == 3
-        assert all(inspect.iscoroutinefunction(job.func) for job in jobs)
+        assert all(inspect.iscoroutinefunction(each) for job in jobs for each in (job.func, job.args[0]))
         assert all(job.coalesce and job.max_instances == 1 for job in jobs)
         assert all(job.misfire_grace_time is None for job in jobs)
 
