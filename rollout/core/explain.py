@@ -23,6 +23,7 @@ from rollout.core.model import (
     Tally,
     Unadopted,
     Waiting,
+    Why,
     percent,
 )
 from rollout.core.moment import Moment, odds_of, ramp_of, weight_of
@@ -70,6 +71,8 @@ def _standing(moment: Moment, state: State) -> str:
         case RollingBack(canary=canary, was=was, past=past, began=began):
             lost = f"{canary} had {percent(was)}, {past.stable} gets everything"
             return f"is on its way home: {lost}, since {instant(began, moment.now)}"
+        case Held(why=Why.FORGOTTEN):
+            return "is held: which backend is stable is not known. Nothing is written until a person says it"
         case Held(weight=weight):
             return f"is held: the canary never gets more than {percent(weight)} until a person speaks"
         case _:

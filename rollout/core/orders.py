@@ -67,7 +67,7 @@ def _obey(
 ) -> tuple[State, Mapping[str, Fact]]:
     match order.verb:
         case Verb.ABORT:
-            return _abort(state, order, seen)
+            return _abort(state, order, asked, seen)
         case Verb.PAUSE:
             return _pause(state, order), {}
         case Verb.RESUME:
@@ -82,12 +82,23 @@ def _obey(
             assert_never(order.verb)
 
 
-def _abort(state: State, order: Order, seen: Observation) -> tuple[State, Mapping[str, Fact]]:
+def _abort(
+    state: State, order: Order, asked: Policy | Withdrawn, seen: Observation
+) -> tuple[State, Mapping[str, Fact]]:
     ramp = state.was if isinstance(state, Held) else state
     if isinstance(ramp, RollingBack):
         return state, {}
-    if not isinstance(ramp, Ramping):
-        raise Refusal("nothing is under way: all traffic is on stable already")
+    if isinstance(ramp, Unadopted) or (isinstance(state, Held) and state.why is Why.FORGOTTEN):
+        raise Refusal(
+            f"it is not known which backend is stable: `rollout adopt {asked.name} BACKEND` sends everything "
+            "there"
+        )
+    if isinstance(ramp, Steady):
+        raise Refusal(
+            "nothing is under way: all traffic is on stable already"
+            if isinstance(state, Steady)
+            else f"nothing is under way: `rollout resume {asked.name}` sends everything to {ramp.past.stable}"
+        )
     weight = weight_of(ramp.rung, ramp.policy)
     facts: dict[str, Fact] = {
         "actor": order.actor,

@@ -278,6 +278,14 @@ def test_what_is_held_is_said_while_the_mesh_cannot_be_read(reason):
     assert all(whole(text) for text in headings(world).values())
 
 
+def test_what_is_forgotten_promises_nothing_of_the_weight():
+    """Nobody knows which backend is the canary, or how much it has."""
+    told = headings(decided(SCENES[Reason.FORGOTTEN](), Reason.FORGOTTEN))
+    assert told["Now"] == (
+        "prod/jazz is held: which backend is stable is not known. Nothing is written until a person says it."
+    )
+
+
 # --- the numbers ---------------------------------------------------------------------------------
 
 

@@ -44,6 +44,10 @@ STATES: dict[str, State] = {
     "forgotten before adoption": Held(Unadopted(), Why.FORGOTTEN),
 }
 NOTHING_TO_ABORT = "nothing is under way: all traffic is on stable already"
+FOUGHT_OVER = "nothing is under way: `rollout resume prod/jazz` sends everything to jazz-v1"
+NO_STABLE = (
+    "it is not known which backend is stable: `rollout adopt prod/jazz BACKEND` sends everything there"
+)
 NOTHING_TO_PAUSE = "nothing is under way to pause; `freeze` keeps a next rollout from rising"
 NOTHING_TO_PROMOTE = "nothing is under way to promote"
 NOT_PAUSED = "it is not paused"
@@ -80,6 +84,10 @@ ANSWERS = {
         "rolling back": OBEYED,
         "lowered": OBEYED,
         "contested": OBEYED,
+        "unadopted": NO_STABLE,
+        "contested at rest": FOUGHT_OVER,
+        "forgotten": NO_STABLE,
+        "forgotten before adoption": NO_STABLE,
         "": NOTHING_TO_ABORT,
     },
     Verb.RETRY: {
