@@ -29,6 +29,8 @@ from rollout.core.model import (
 QUIET = 60.0
 QUIET_LOOKS = 5
 """A canary that completes nothing for the longer of these gives no evidence (ANALYSIS 3.8)."""
+BAKED_LOOKS = 3
+"""A look bears witness to the seconds of so many looks at most: who did not look was blind (law 5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def _tick(
         unready = clock.unready + seconds
     bakes = carried and clock.carried and not silence and state.flow.follows
     return Clock(
-        baked=clock.baked + (seconds if bakes else 0.0),
+        baked=clock.baked + (min(seconds, BAKED_LOOKS * seen.look) if bakes else 0.0),
         settling=0.0 if carried and state.flow.follows else clock.settling + seconds,
         blind=clock.blind + seconds if silence else 0.0,
         quiet=0.0 if counted is not None and counted.canary_n else clock.quiet + seconds,

@@ -95,6 +95,16 @@ def test_bake_counts_only_while_the_traffic_follows():
     assert world.ramp.clock.baked == baked + 1.0
 
 
+def test_who_did_not_look_earns_three_looks_at_most():
+    """Law 5: a stopped process or a starved host was blind, however well the clocks agree afterwards."""
+    world = at(TEN)
+    baked = world.ramp.clock.baked
+    world.look(600.0)
+    assert world.ramp.clock.baked == baked + 3.0
+    world.look(2.5)
+    assert world.ramp.clock.baked == baked + 5.5
+
+
 def test_a_restart_gives_no_free_bake_and_forgets_none():
     """No time is counted in a look whose span cannot be said; what was earned stays."""
     world = at(TEN)
