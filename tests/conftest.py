@@ -17,7 +17,11 @@ def need(what: str, present: object) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name every test that did not run, even under -q."""
+    """Say, even under -q, what a test told (``record_property("told", ...)``) and which did not run."""
+    for report in terminalreporter.stats.get("passed", []):
+        for told in (said for name, said in report.user_properties if name == "told"):
+            terminalreporter.section(report.nodeid)
+            terminalreporter.line(str(told))
     reports = terminalreporter.stats.get("skipped", [])
     if reports:
         terminalreporter.section(DID_NOT_RUN, red=True, bold=True)
