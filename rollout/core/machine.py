@@ -46,7 +46,7 @@ from rollout.core.orders import obey
 from rollout.core.past import awakened, dreamt, is_known, past_of
 from rollout.core.reason import Reason
 from rollout.core.terms import carry_over, evidence_of
-from rollout.core.turn import Turn, home, say
+from rollout.core.turn import Turn, fallen, home, say
 
 Rule = Callable[[Look], Turn | None]
 """What one look comes to, if this rule has something to say about it."""
@@ -342,11 +342,12 @@ def _go_home(state: RollingBack, asked: Policy | Withdrawn, seen: Observation) -
         return replace(turn, reason=Reason.RELEASED if released else turn.reason, facts=facts | turn.facts)
     lacking = seen.mesh.why if isinstance(seen.mesh, Unseen) else lag(seen.mesh, Split.all_on(stable.backend))
     if seen.observe or not lacking:
-        return Turn(Steady(state.past), Reason.ROLLED_BACK, facts)
+        return Turn(Steady(state.past), Reason.ROLLED_BACK, facts | fallen(state.was))
     if isinstance(seen.mesh, MeshSeen) and ready(seen.mesh, stable.backend) == 0:
         return Turn(state, Reason.STABLE_NOT_READY, facts | {"detail": f"{stable.backend} has none"})
     late = state.total > SETTLING_DEADLINE
-    return Turn(state, Reason.NOT_HOME if late else Reason.GOING_HOME, facts | {"detail": lacking})
+    reason = Reason.NOT_HOME if late else Reason.GOING_HOME
+    return Turn(state, reason, facts | fallen(state.was) | {"detail": lacking})
 
 
 def _stay_held(state: Held, asked: Policy | Withdrawn, seen: Observation) -> Turn:

@@ -34,9 +34,9 @@ from rollout.core.model import (
     Verb,
     Why,
     Withdrawn,
-    percent,
 )
 from rollout.core.past import condemned, past_of
+from rollout.core.turn import fallen
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, not an error
@@ -103,7 +103,7 @@ def _abort(
     facts: dict[str, Fact] = {
         "actor": order.actor,
         "why": order.why,
-        "weight": percent(weight),
+        **fallen(weight),
         "canary": str(ramp.canary),
         "stable": str(ramp.past.stable),
     }

@@ -126,21 +126,21 @@ class Reason(Enum):
         ),
     )
     # on the way home
-    WORSE = (Level.NOTIFY, "{canary} is worse: {tally}; odds {odds:.0f} : 1; from {weight} to 0 %")
+    WORSE = (Level.NOTIFY, "{canary} is worse: {tally}; odds {odds:.0f} : 1; from {before} to 0 %")
     OVER_LIMIT = (
         Level.NOTIFY,
         (
             "{canary} fails {canary_share:.2%} of its requests, over the limit of {limit:.2%}: {tally}; "
-            "from {weight} to 0 %"
+            "from {before} to 0 %"
         ),
     )
-    NO_DATA_TOO_LONG = (Level.NOTIFY, "no evidence for {blind:.0f} s ({detail}); from {weight} to 0 %")
+    NO_DATA_TOO_LONG = (Level.NOTIFY, "no evidence for {blind:.0f} s ({detail}); from {before} to 0 %")
     NEVER_READY = (Level.NOTIFY, "{canary} had no ready endpoint for {total:.0f} s: {detail}")
-    LOST_ENDPOINTS = (Level.NOTIFY, "{canary} lost its endpoints: {detail}; from {weight} to 0 %")
-    ABORTED = (Level.NOTIFY, "aborted by {actor}: {why}; from {weight} to 0 %")
-    WITHDRAWN = (Level.NOTIFY, "git no longer has the policy; from {weight} to 0 %")
-    REVERTED = (Level.NOTIFY, "git asks for stable {stable} again; from {weight} to 0 %")
-    CHANGED = (Level.NOTIFY, "git asks for something else ({detail}); from {weight} to 0 %, then afresh")
+    LOST_ENDPOINTS = (Level.NOTIFY, "{canary} lost its endpoints: {detail}; from {before} to 0 %")
+    ABORTED = (Level.NOTIFY, "aborted by {actor}: {why}; from {before} to 0 %")
+    WITHDRAWN = (Level.NOTIFY, "git no longer has the policy; from {before} to 0 %")
+    REVERTED = (Level.NOTIFY, "git asks for stable {stable} again; from {before} to 0 %")
+    CHANGED = (Level.NOTIFY, "git asks for something else ({detail}); from {before} to 0 %, then afresh")
     GOING_HOME = (Level.EVENT, "waiting for the mesh to carry 0 %: {detail}")
     NOT_HOME = (
         Level.PAGE,

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 
 from rollout.core.convergence import ready
 from rollout.core.look import Look
-from rollout.core.model import NOTHING, Cause, Fact, MeshSeen, RollingBack, State, Tally, Verdict
+from rollout.core.model import (
+    NOTHING,
+    Cause,
+    Fact,
+    MeshSeen,
+    RollingBack,
+    State,
+    Tally,
+    Verdict,
+    Weight,
+    percent,
+)
 from rollout.core.past import condemned
 from rollout.core.reason import Reason
 
@@ -41,4 +52,9 @@ def home(look: Look, cause: Cause, reason: Reason, **facts: Fact) -> Turn:
     guilty = cause not in (Cause.WITHDRAWN, Cause.REVERTED, Cause.CHANGED)
     past = condemned(state.past, state.canary) if guilty else state.past
     road = RollingBack(past, state.canary, cause, look.seen.now, look.weight)
-    return say(look, reason, road, **facts)
+    return say(look, reason, road, **fallen(look.weight), **facts)
+
+
+def fallen(was: Weight) -> dict[str, Fact]:
+    """The two weights of a way home, in words."""
+    return {"before": percent(was), "weight": percent(NOTHING)}

@@ -216,7 +216,7 @@ def test_the_way_home_counts_its_time_and_calls_a_person_after_a_minute():
     assert {decision.reason for decision in said[:60]} == {Reason.GOING_HOME}
     assert said[60].reason is Reason.NOT_HOME
     assert said[60].facts["total"] == 61.0
-    assert said[60].facts["weight"] == "10 %"
+    assert (said[60].facts["before"], said[60].facts["weight"]) == ("10 %", "0 %")
     assert "set the weights to jazz-v1 100 %" in Reason.NOT_HOME.say(said[60].facts)
     assert all(decision.actions for decision in said)
     world.look(elapsed=None)

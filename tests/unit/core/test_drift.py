@@ -325,7 +325,7 @@ def test_what_is_held_can_be_aborted(why):
     world.state = Held(world.ramp, why, Weight(1000))
     decision = world.order(Verb.ABORT, actor="ben", why="it is late")
     assert decision.reason is Reason.ABORTED
-    assert decision.facts["weight"] == "10 %"
+    assert (decision.facts["before"], decision.facts["weight"]) == ("10 %", "0 %")
     assert world.weight == 0
 
 

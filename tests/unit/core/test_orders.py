@@ -234,10 +234,11 @@ def test_abort_goes_home_at_once_and_rejects(rung):
     weight = world.weight
     decision = world.order(Verb.ABORT, actor="ben", why="it smells")
     assert decision.reason is Reason.ABORTED
-    assert {key: decision.facts[key] for key in ("actor", "why", "weight", "canary", "stable", "name")} == {
+    assert decision.facts == {
         "actor": "ben",
         "why": "it smells",
-        "weight": f"{weight / 100:g} %",
+        "before": f"{weight / 100:g} %",
+        "weight": "0 %",
         "canary": V2,
         "stable": V1,
         "name": "prod/jazz",

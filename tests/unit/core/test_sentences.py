@@ -229,7 +229,17 @@ def test_a_message_at_rest_says_who_serves_and_how_much_others_get(world):
     last = world().last
     assert last is not None
     assert last.facts["stable"] == V1
-    assert last.facts["weight"] in {"0 %", "10 %"}
+    assert last.facts["weight"] == "0 %"
+
+
+@pytest.mark.parametrize(
+    "scene", ["worse", "over limit", "lost endpoints", "withdrawn", "aborted", "rolled back"]
+)
+def test_a_way_home_says_from_where_to_where(scene):
+    """The alert's two weights."""
+    last = SCENES[scene]().last
+    assert last is not None
+    assert (last.facts["before"] in {"10 %", "50 %"}, last.facts["weight"]) == (True, "0 %")
 
 
 def test_a_verdict_of_a_look_bears_all_its_numbers():
