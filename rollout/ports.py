@@ -193,7 +193,8 @@ class Record:
 @dataclass(frozen=True, slots=True)
 class SourceState:
     """How far a source is: the commit accepted, the one attempted last, what stood in the way, and the
-    complaints about the files that are quarantined.
+    complaints about the files that are quarantined. ``twice``: (name, complaint) of each policy in the commit
+    accepted whose name another one there has too; none of them is taken.
     """
 
     accepted: str | None = None
@@ -202,6 +203,7 @@ class SourceState:
     complaints: tuple[str, ...] = ()
     rewritten: bool = False
     seen_at: datetime | None = None
+    twice: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +218,19 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What a start finds: all of it written by ``Journal``. ``new``: there was no journal."""
+    """What a start finds: all of it written by ``Journal``. ``new``: there was no journal. ``policies`` by
+    source and name; ``owners``: whose policy each rollout went by last, as several may claim one name.
+    """
 
     epoch: int
     new: bool
     states: Mapping[str, State]
     decisions: Mapping[str, Decision]
-    policies: Mapping[str, Policy]
+    policies: Mapping[str, Mapping[str, Policy]]
     sources: Mapping[str, SourceState]
     orders: Mapping[str, tuple[Order, ...]]
     freezes: tuple[Freeze, ...]
+    owners: Mapping[str, str]
 
 
 class Journal(Protocol):

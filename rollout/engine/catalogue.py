@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from rollout.policy.conflicts import conflicts
 from rollout.ports import Remembered, SourceState, Tree
 
 FEW = 3
+NAME_TAKEN = "RP080"
 SHARE = 0.2
 """Removing more than max(``FEW``, this share) of a source's policies at once is refused (I11)."""
 
@@ -55,17 +56,25 @@ def take(
     state: SourceState, tree: Tree, parsed: Sequence[Parsed], old: Mapping[str, Policy], now: datetime
 ) -> Taken:
     """Read a tree's files into the source's policies."""
-    fresh = {policy.name: policy for file in parsed for policy in file.policies}
+    asked = [policy for file in parsed for policy in file.policies]
+    twice = _twice(asked)
+    named = {policy.name for policy in asked}
+    refused = {name for name, _ in twice}
+    fresh = {policy.name: policy for policy in asked if policy.name not in refused}
     emptied = {
         file.path: f"{file.path}: held {name} and holds no policy now: delete the file to withdraw it"
         for file in parsed
         for name, policy in old.items()
-        if policy.origin.path == file.path and not (file.policies or file.complaints or name in fresh)
+        if policy.origin.path == file.path and not (file.policies or file.complaints or name in named)
     }
     complaints = (*(str(complaint) for file in parsed for complaint in file.complaints), *emptied.values())
     clashes = tuple(filter(is_clash, state.complaints))  # until they are worked out anew
     broken = {file.path for file in parsed if file.complaints} | emptied.keys()
-    kept = {name: one for name, one in old.items() if one.origin.path in broken and name not in fresh}
+    kept = {
+        name: one
+        for name, one in old.items()
+        if name in refused or (one.origin.path in broken and name not in named)
+    }
     policies = {name: _unchanged(old.get(name), policy) for name, policy in (kept | fresh).items()}
     gone = old.keys() - policies.keys()
     seen = replace(
@@ -78,10 +87,21 @@ def take(
         )
         return Taken(replace(seen, problem=problem), pages=state.problem != problem)
     return Taken(
-        replace(seen, accepted=tree.commit, problem=""),
+        replace(seen, accepted=tree.commit, problem="", twice=twice),
         policies,
         pages=bool(complaints) and seen.complaints != state.complaints,
     )
+
+
+def _twice(policies: Sequence[Policy]) -> tuple[tuple[str, str], ...]:
+    """(name, complaint) of each policy of a source whose name another one has: the order of files must not
+    decide (P5).
+    """
+    number = Counter(policy.name for policy in policies)
+    sharing = [policy for policy in policies if number[policy.name] > 1]
+    places = {(policy.origin.path, policy.origin.line): policy.name for policy in sharing}
+    said = [complaint for complaint in conflicts(sharing) if complaint.code == NAME_TAKEN]
+    return tuple((places[complaint.path, complaint.line], str(complaint)) for complaint in said)
 
 
 def _unchanged(old: Policy | None, new: Policy) -> Policy:
@@ -106,14 +126,24 @@ class Catalogue:
         and nobody gets a new one; so it may be claimed by who keeps it, too.
         """
         asked = [policy for source in self.policies.values() for policy in source.values()]
-        self.clashes = {name: _clashes(asked, source.values()) for name, source in self.policies.items()}
-        before, self.contested = self.in_force, {}
-        while any(why := _claimed(asked)):
+        twice = {name: self.sources[name].twice if name in self.sources else () for name in self.policies}
+        self.clashes = {
+            name: (*(said for _, said in twice[name]), *map(str, conflicts(asked, name))) for name in twice
+        }
+        before = self.in_force
+        number = Counter(name for each in twice.values() for name, _ in each)
+        self.contested = {name: f"{number[name]} policies claim name {name}" for name in number}
+        why = [
+            self.contested.get(policy.name) or claim
+            for policy, claim in zip(asked, _claimed(asked), strict=True)
+        ]
+        while any(why):
             for policy, claim in zip(asked, why, strict=True):
                 if claim:
                     self.contested.setdefault(policy.name, claim)
             kept = [before.get(one.name) if claim else one for one, claim in zip(asked, why, strict=True)]
             asked = list({policy.name: policy for policy in kept if policy is not None}.values())
+            why = _claimed(asked)
         self.in_force = {policy.name: policy for policy in asked}
 
     def holds(self, name: str, *, hold_when_lost: Mapping[str, float], now: datetime) -> tuple[Hold, ...]:
@@ -147,21 +177,22 @@ def _claimed(policies: Sequence[Policy]) -> list[str]:
     ]
 
 
-def _clashes(policies: Iterable[Policy], mine: Iterable[Policy]) -> tuple[str, ...]:
-    """The sentences about clashes that concern these policies of mine."""
-    places = {(policy.origin.path, policy.origin.line) for policy in mine}
-    return tuple(str(said) for said in conflicts(policies) if (said.path, said.line) in places)
-
-
 def owners(remembered: Remembered) -> dict[str, Policy]:
     """Who had which route when the last process ended, under which policy: nobody else takes it (P5)."""
     found = {}
     for name, state in remembered.states.items():
         was = state.was if isinstance(state, Held) else state
-        policy = was.policy if isinstance(was, Ramping) else remembered.policies.get(name)
+        policy = was.policy if isinstance(was, Ramping) else _last(remembered, name)
         if policy is not None and not isinstance(was, Unadopted):
             found[name] = replace(policy, route=was.past.route)
     return found
+
+
+def _last(remembered: Remembered, name: str) -> Policy | None:
+    """The owner's policy of that name; one that the owner gave up is theirs who offers it alone."""
+    offers = {source: each[name] for source, each in remembered.policies.items() if name in each}
+    only = next(iter(offers.values())) if len(offers) == 1 else None
+    return offers.get(remembered.owners.get(name, ""), only)
 
 
 _ABOUT_CLASHES = re.compile(r":[0-9]+: RP08[01] ")

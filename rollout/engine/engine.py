@@ -115,8 +115,8 @@ class Engine:
         """Everything as the journal has it, also policies of a source that the settings no longer name."""
         self.catalogue.sources = {name: remembered.sources.get(name, SourceState()) for name in self._ports}
         self.catalogue.policies = {name: {} for name in self._ports}
-        for name, policy in remembered.policies.items():
-            self.catalogue.policies.setdefault(policy.origin.source, {})[name] = policy
+        for name, policies in remembered.policies.items():
+            self.catalogue.policies[name] = dict(policies)
         self.catalogue.in_force = owners(remembered)
         self.catalogue.settle()
         for name, state in remembered.states.items():
@@ -220,13 +220,13 @@ class Engine:
             return
         if not taken.state.problem:
             self._read.add(name)
-        changed = self._drop_orphans(taken.policies or {})
         if fresh is not None:
             self.catalogue.policies[name] = dict(fresh)
-            changed = True
-        if changed:
+        left = self._drop_orphans()
+        if left or taken.policies is not None:
             self._apply()
         await self._tell_clashes(name)
+        await self._forget(left)
 
     async def _tell_clashes(self, name: str) -> None:
         """A policy that wants what another has is a complaint about its source, and one for people."""
@@ -267,17 +267,29 @@ class Engine:
         self.catalogue.sources[name] = state
         return True
 
-    def _drop_orphans(self, fresh: Mapping[str, Policy]) -> bool:
+    def _drop_orphans(self) -> dict[str, dict[str, Policy]]:
         """A source that the settings no longer name (renamed, perhaps) loses a policy to who offers it, and
-        the rest once every other source was read: until then absence proves nothing (I11).
+        the rest once every other source was read: until then absence proves nothing (I11). Returns what is
+        left to those who lost something.
         """
-        orphans = self.catalogue.policies.keys() - self._ports.keys()
-        for orphan in orphans:
-            left = {name: one for name, one in self.catalogue.policies[orphan].items() if name not in fresh}
-            self.catalogue.policies[orphan] = left
-            if self._read >= self._ports.keys():
-                del self.catalogue.policies[orphan]
-        return bool(orphans)
+        policies, lost = self.catalogue.policies, {}
+        offered = {name for source in self._ports for name in policies[source]}
+        for orphan in policies.keys() - self._ports.keys():
+            read = self._read >= self._ports.keys()
+            left = {name: one for name, one in policies[orphan].items() if not (read or name in offered)}
+            if left != policies[orphan]:
+                policies[orphan] = lost[orphan] = left
+            if not left:
+                del policies[orphan]
+        return lost
+
+    async def _forget(self, left: Mapping[str, Mapping[str, Policy]]) -> None:
+        """Make it last; what is remembered all the same is dropped again after the next start."""
+        for orphan, policies in left.items():
+            try:
+                await self.journal.accept(orphan, SourceState(), policies)
+            except Unavailable as trouble:
+                log.error("source.unrecorded", extra={"source": orphan, "detail": str(trouble)})  # noqa: TRY400
 
     def _apply(self) -> None:
         """Bring the rollouts in line with the policies that are in force."""
@@ -288,6 +300,7 @@ class Engine:
             if rollout is None:
                 rollout = self.rollouts[name] = Rollout(name, policy, self._resting.pop(name, Unadopted()))
             elif rollout.asked == policy:
+                rollout.asked = policy  # another file or source may say it now
                 continue
             rollout.asked = policy
             self.look_soon(rollout)

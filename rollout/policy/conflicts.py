@@ -8,8 +8,9 @@ from rollout.core.model import Origin, Policy
 from rollout.policy.complaint import Complaint
 
 
-def conflicts(policies: Iterable[Policy]) -> list[Complaint]:
-    """Complaints about policies that share a name or a route: one for each of them, naming the other's place.
+def conflicts(policies: Iterable[Policy], source: str | None = None) -> list[Complaint]:
+    """Complaints about policies that share a name or a route: one for each of them, naming the other's place;
+    with a ``source``, only those about policies of it.
 
     The order of the policies decides nothing: no one of them is the rightful owner (FAILURES P5).
     """
@@ -20,6 +21,8 @@ def conflicts(policies: Iterable[Policy]) -> list[Complaint]:
     complaints = []
     for (code, what, _), sharing in by_key.items():
         for policy in sharing if len(sharing) > 1 else ():
+            if source not in {None, policy.origin.source}:
+                continue
             other = next(other for other in sharing if other is not policy)
             complaints.append(_clash(code, what, policy, other))
     return sorted(complaints, key=lambda said: (said.path, said.line, said.code))

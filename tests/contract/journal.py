@@ -152,7 +152,7 @@ class JournalContract:
     async def test_a_new_journal_remembers_nothing(self, bench: Bench):
         """The first start finds nothing, says that it is the first, and is epoch 1."""
         _, found = await bench.restart()
-        assert found == Remembered(1, True, {}, {}, {}, {}, {}, ())
+        assert found == Remembered(1, True, {}, {}, {}, {}, {}, (), {})
 
     async def test_each_start_is_an_epoch(self, bench: Bench):
         """Epochs only grow, and only the first start is new."""
@@ -197,8 +197,9 @@ class JournalContract:
         await journal.accept("apps", stuck, None)
         _, found = await bench.restart()
         assert found.sources == {"apps": stuck, "infra": first}
-        assert found.policies == {"prod/jazz": looser, "infra/gate": replace(POLICY, name="infra/gate")}
-        assert found.policies["prod/jazz"].origin == ORIGIN
+        gate = replace(POLICY, name="infra/gate")
+        assert found.policies == {"apps": {"prod/jazz": looser}, "infra": {"infra/gate": gate}}
+        assert found.policies["apps"]["prod/jazz"].origin == ORIGIN
 
     async def test_an_alert_about_a_source_is_owed_with_its_state(self, bench: Bench):
         """I6: what people must hear of a repository is owed in the breath that remembers it, and once."""
@@ -217,7 +218,26 @@ class JournalContract:
         await journal.accept("infra", SourceState("d1"), {"prod/jazz": POLICY})
         await journal.accept("apps", SourceState("c2"), {})
         _, found = await bench.restart()
-        assert found.policies == {"prod/jazz": POLICY}
+        assert found.policies == {"infra": {"prod/jazz": POLICY}}
+
+    async def test_p5_two_sources_that_claim_one_name_are_both_remembered(self, bench: Bench):
+        """The newcomer does not overwrite the policy of who has the name, and whose that is stays known."""
+        other = replace(POLICY, origin=replace(ORIGIN, source="infra"), steps=POLICY.steps[1:])
+        journal, _ = await bench.restart()
+        await journal.accept("apps", SourceState("c1"), {"prod/jazz": POLICY})
+        await journal.record(record())
+        await journal.accept("infra", SourceState("d1"), {"prod/jazz": other})
+        _, found = await bench.restart()
+        assert found.policies == {"apps": {"prod/jazz": POLICY}, "infra": {"prod/jazz": other}}
+        assert found.owners == {"prod/jazz": "apps"}
+
+    async def test_p5_what_one_source_says_twice_is_remembered(self, bench: Bench):
+        """Without it a restart would not know why neither policy was taken."""
+        journal, _ = await bench.restart()
+        twice = SourceState("c1", "c1", twice=(("prod/jazz", "a.yaml:1:1: RP080"),) * 2)
+        await journal.accept("apps", twice, {})
+        _, found = await bench.restart()
+        assert found.sources == {"apps": twice}
 
     async def test_an_order_waits_until_it_is_obeyed(self, bench: Bench):
         """A person's command outlives a crash; the decision that obeyed it takes it away."""

@@ -31,6 +31,7 @@ class Memory:
     epoch: int = 0
     decisions: dict[str, Decision] = field(default_factory=dict)
     policies: dict[str, dict[str, Policy]] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
     sources: dict[str, SourceState] = field(default_factory=dict)
     orders: list[tuple[str, Order]] = field(default_factory=list)
     obeyed: dict[int, str] = field(default_factory=dict)
@@ -63,10 +64,11 @@ class FakeJournal:
             new=new,
             states={name: decision.state for name, decision in memory.decisions.items()},
             decisions=dict(memory.decisions),
-            policies={name: policy for each in memory.policies.values() for name, policy in each.items()},
+            policies={source: dict(policies) for source, policies in memory.policies.items() if policies},
             sources=dict(memory.sources),
             orders=waiting,
             freezes=tuple(memory.freezes[name] for name in sorted(memory.freezes)),
+            owners=dict(memory.owners),
         )
         return cls(memory, clock), remembered
 
@@ -74,6 +76,7 @@ class FakeJournal:
         await self._writable()
         self.memory.records.append(record)
         self.memory.decisions[record.name] = record.decision
+        self.memory.owners[record.name] = record.origin.source
         for order, refused in record.decision.obeyed:
             self.memory.obeyed.setdefault(order, refused)
         for sink, alert in record.alerts:
@@ -92,9 +95,6 @@ class FakeJournal:
         for sink, alert in alerts:
             self._owe(sink, alert, self._clock.now())
         if policies is not None:
-            for other in self.memory.policies.values():
-                for name in policies:
-                    other.pop(name, None)
             self.memory.policies[source] = dict(policies)
         self._tear()
 

@@ -141,7 +141,7 @@ def accept(
     connection.executemany(
         "INSERT OR REPLACE INTO policies (name, source, policy, seal) VALUES (?, ?, ?, ?)",
         [
-            (name, source, policy, seal(name, policy))
+            (name, source, policy, seal(source, name, policy))
             for name, policy in policies.items()
             if known.get(name) != policy
         ],

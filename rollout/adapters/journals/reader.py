@@ -69,7 +69,7 @@ class Reader:
     def rollouts(self) -> Sequence[Known]:
         """All rollouts, in order of name."""
         with self._open() as connection:
-            policies = {name: policy for name, _, policy in rows.policies(connection)}
+            policies = _in_force(connection)
             decisions = dict(rows.decisions(connection))
             found = connection.execute(
                 "SELECT name, at, since, origin FROM rollouts ORDER BY name"
@@ -82,7 +82,7 @@ class Reader:
     def policies(self) -> Mapping[str, Policy]:
         """The policies in force, those of rollouts that were never looked at included."""
         with self._open() as connection:
-            found = {name: policy for name, _, policy in rows.policies(connection)}
+            found = _in_force(connection)
         return {name: policy for name, policy in found.items() if isinstance(policy, Policy)}
 
     def history(self, name: str = "", limit: int = 100) -> Sequence[Entry]:
@@ -178,6 +178,16 @@ def _probed(path: Path, mode: str) -> sqlite3.Connection:
     return connection
 
 
+def _in_force(connection: sqlite3.Connection) -> dict[str, Policy | str]:
+    """Each name's policy, or why it is not believed: of several sources that claim it, the owner's."""
+    owners = rows.owners(connection)
+    found: dict[str, Policy | str] = {}
+    for name, source, policy in rows.policies(connection):
+        if name not in found or owners.get(name) == source:
+            found[name] = policy
+    return found
+
+
 def _known(
     name: str, at: str, since: str, origin: str, decision: Decision | str, policy: Policy | str | None
 ) -> Known:
@@ -187,7 +197,7 @@ def _known(
         since=datetime.fromisoformat(since),
         decision=decision if isinstance(decision, Decision) else None,
         policy=policy if isinstance(policy, Policy) else None,
-        origin=rows.origin(origin),
+        origin=rows.origin(name, origin),
         damaged=next((row for row in (decision, policy) if isinstance(row, str)), ""),
     )
 

@@ -91,8 +91,15 @@ def weight_after(decision: Decision, before: Weight) -> Weight:
 
 def policies(connection: sqlite3.Connection) -> Iterator[tuple[str, str, Policy | str]]:
     """(name, source, policy), or a complaint in the policy's place."""
-    for name, source, policy, sealed in connection.execute("SELECT name, source, policy, seal FROM policies"):
-        yield name, source, _unseal(Policy, policy, sealed, name, policy)
+    query = "SELECT name, source, policy, seal FROM policies ORDER BY source, name"
+    for name, source, policy, sealed in connection.execute(query):
+        yield name, source, _unseal(Policy, policy, sealed, source, name, policy)
+
+
+def owners(connection: sqlite3.Connection) -> dict[str, str]:
+    """The source whose policy each rollout went by when it was last written."""
+    rows = connection.execute("SELECT name, origin FROM rollouts").fetchall()
+    return {name: origin(name, found).source for name, found in rows}
 
 
 def decisions(connection: sqlite3.Connection) -> Iterator[tuple[str, Decision | str]]:
@@ -155,7 +162,6 @@ def dispatch(row: tuple[int, str, str, int, str]) -> Dispatch:
     return Dispatch(number, sink, untext(Alert, alert), tries, datetime.fromisoformat(next_try))
 
 
-def origin(found: str) -> Origin:
-    """Of a rollout's row."""
-    value: Origin = untext(Origin, found)
-    return value
+def origin(name: str, found: str) -> Origin:
+    """Of a rollout's row; nowhere, if it cannot be read."""
+    return _readable(Origin, found, name) or Origin()

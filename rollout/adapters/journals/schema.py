@@ -22,8 +22,10 @@ CREATE TABLE rollouts (
     name TEXT PRIMARY KEY, at TEXT NOT NULL, since TEXT NOT NULL, reason TEXT NOT NULL,
     weight INTEGER NOT NULL, decision TEXT NOT NULL, origin TEXT NOT NULL, seal TEXT NOT NULL
 );
-CREATE TABLE policies (name TEXT PRIMARY KEY, source TEXT NOT NULL, policy TEXT NOT NULL, seal TEXT NOT NULL);
-CREATE INDEX policies_of ON policies (source);
+CREATE TABLE policies (
+    source TEXT NOT NULL, name TEXT NOT NULL, policy TEXT NOT NULL, seal TEXT NOT NULL,
+    PRIMARY KEY (source, name)
+);
 CREATE TABLE sources (name TEXT PRIMARY KEY, state TEXT NOT NULL);
 CREATE TABLE freezes (name TEXT PRIMARY KEY, freeze TEXT NOT NULL);
 CREATE TABLE history (

@@ -156,12 +156,12 @@ def _claim(connection: sqlite3.Connection, now: datetime) -> int:
 
 def _remember(connection: sqlite3.Connection, epoch: int, *, new: bool) -> Remembered:
     sources = rows.sources(connection)
-    policies: dict[str, Policy] = {}
+    policies: dict[str, dict[str, Policy]] = {}
     for name, source, policy in rows.policies(connection):
         if isinstance(policy, Policy):
-            policies[name] = policy
+            policies.setdefault(source, {})[name] = policy
         else:
-            log.error("journal.unreadable", extra={"policy": name, "why": policy})
+            log.error("journal.unreadable", extra={"policy": name, "source": source, "why": policy})
             # Read again from the beginning, git still has it.
             sources[source] = replace(sources.get(source, SourceState()), accepted=None)
     decisions: dict[str, Decision] = {}
@@ -179,6 +179,7 @@ def _remember(connection: sqlite3.Connection, epoch: int, *, new: bool) -> Remem
         sources=sources,
         orders=rows.orders(connection),
         freezes=rows.freezes(connection),
+        owners=rows.owners(connection),
     )
 
 

@@ -34,7 +34,7 @@ SUFFIXES = (".yaml", ".yml", ".json")
 LOCK_WAIT = 1.0
 """Seconds to wait for another writer."""
 REMEMBERED = 10_000
-"""Routes whose files are remembered: whichever came first is forgotten first, and read anew when asked for."""
+"""Routes whose files are remembered: the first is forgotten first, and read anew when asked for."""
 
 _K = TypeVar("_K")
 _T = TypeVar("_T")

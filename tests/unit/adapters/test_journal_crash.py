@@ -247,7 +247,7 @@ async def test_row_15_an_edited_row_is_not_believed(opening, tmp_path: Path, tab
     assert isinstance(found.states["prod/metal"], Ramping)
     if table == "rollouts":
         assert "prod/jazz" not in found.states
-        assert found.policies == {"prod/jazz": POLICY}
+        assert found.policies == {"apps": {"prod/jazz": POLICY}}
     else:
         assert found.states["prod/jazz"] == RAMPING
         assert found.policies == {}

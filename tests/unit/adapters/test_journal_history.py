@@ -17,7 +17,7 @@ import pytest
 from rollout.adapters.journals import pages
 from rollout.adapters.journals.reader import FILE, read_only
 from rollout.adapters.journals.sqlite import SqliteJournal
-from rollout.core.model import EVERYTHING, Held, Past, Revision, Steady, Tally, Verb, Weight, Why
+from rollout.core.model import EVERYTHING, Held, Origin, Past, Revision, Steady, Tally, Verb, Weight, Why
 from rollout.core.reason import Reason
 from rollout.ports import Freeze, SourceState, Unavailable
 from tests.contract.journal import (
@@ -409,6 +409,27 @@ async def test_a_policy_without_a_rollout_is_listed(journal, tmp_path):
     await journal.accept("apps", SourceState("c1"), {"prod/jazz": POLICY})
     assert read_only(tmp_path).rollouts() == ()
     assert set(read_only(tmp_path).policies()) == {"prod/jazz"}
+
+
+async def test_p5_of_two_sources_that_claim_a_name_the_owner_is_shown(journal, tmp_path):
+    """Who reads from outside sees the policy that the rollout goes by, not the newcomer's."""
+    await journal.accept("apps", SourceState("c1"), {"prod/jazz": POLICY})
+    await journal.record(record())
+    for source in ("aaa", "zzz"):
+        await journal.accept(source, SourceState("d1"), {"prod/jazz": replace(POLICY, suspend=True)})
+    assert read_only(tmp_path).policies() == {"prod/jazz": POLICY}
+    (known,) = read_only(tmp_path).rollouts()
+    assert known.policy == POLICY
+
+
+async def test_i12_a_damaged_origin_harms_nothing_else(journal, tmp_path):
+    """A rollout's row whose origin cannot be read is shown without it."""
+    await journal.record(record())
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("UPDATE rollouts SET origin = 'x'")
+    connection.close()
+    (known,) = read_only(tmp_path).rollouts()
+    assert (known.origin, known.decision) == (Origin(), decision())
 
 
 async def test_since_begins_with_the_reason(journal, tmp_path):

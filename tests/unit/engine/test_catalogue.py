@@ -131,6 +131,106 @@ async def test_p5_a_clash_between_two_sources_is_told_by_both():
     assert [sources[name].complaints for name in ("main", "other")] == [(), ()]
 
 
+async def two_sources() -> tuple[Lab, FakePolicySource]:
+    """A lab with a second source, whose rollout of the first one is under way."""
+    lab = Lab()
+    other = FakePolicySource("other", "prod")
+    lab.settings = replace(lab.settings, sources=(*lab.settings.sources, SourceSettings("other", "/other")))
+    lab.sources["other"] = other
+    lab.start()
+    await lab.adopted()
+    return lab, other
+
+
+@pytest.mark.parametrize("under_way", [True, False])
+async def test_p5_a_restart_does_not_change_which_source_has_a_name(*, under_way: bool):
+    """The newcomer's policy neither replaces the owner's in the journal nor is obeyed by the next process."""
+    lab, other = await two_sources()
+    if under_way:
+        await lab.ask("jazz-v2", bake=60)
+        await lab.run(6)
+    before, weight = lab.engine.catalogue.in_force["prod/jazz"], lab.weight("jazz-v2")
+    other.commit({"prod/jazz.yaml": policy("jazz-v3", bake=1)})
+    for _ in range(2):
+        await lab.engine.poll("other")
+        assert lab.engine.catalogue.in_force == {"prod/jazz": before}
+        assert lab.engine.catalogue.in_force["prod/jazz"].origin.source == "main"
+        await lab.run(5)
+        lab.start()
+        await lab.engine.poll("main")
+    await lab.run(60)
+    assert (lab.weight("jazz-v2"), lab.weight("jazz-v3")) == (weight, 0)
+    assert lab.engine.catalogue.contested == {"prod/jazz": "2 policies claim name prod/jazz"}
+    other.commit({"prod/jazz.yaml": None, "prod/rock.yaml": policy("rock-v1", "rock")})
+    await lab.engine.poll("other")
+    assert lab.engine.catalogue.contested == {}
+
+
+async def test_p5_a_clash_between_files_of_one_path_names_the_other_source():
+    """Each source is told its own side, also where both files have the same path."""
+    lab, other = await two_sources()
+    other.commit({"prod/jazz.yaml": policy("jazz-v3")})
+    for name in ("other", "main"):
+        await lab.engine.poll(name)
+    for name, there in (("main", "other"), ("other", "main")):
+        said = [one for one in lab.engine.sources[name].complaints if "RP080" in one]
+        assert [f"prod/jazz.yaml:1 of source {there}" in one for one in said] == [True]
+
+
+@pytest.mark.parametrize("newcomer", ["prod/a.yaml", "prod/zz.yaml"])
+@pytest.mark.parametrize("under_way", [True, False])
+async def test_p5_one_name_in_two_files_keeps_what_it_was(newcomer: str, *, under_way: bool):
+    """Whichever path comes first: nothing moves, a page names both places, also after a restart; and all is
+    well when one of them goes.
+    """
+    lab = await Lab().adopted()
+    if under_way:
+        await lab.ask("jazz-v2", bake=60)
+        await lab.run(6)
+    before, weight = lab.engine.catalogue.in_force["prod/jazz"], lab.weight("jazz-v2")
+    lab.source.commit({newcomer: policy("jazz-v3", bake=1)})
+    for _ in range(2):
+        await lab.engine.poll("main")
+        await lab.run(60)
+        assert lab.engine.catalogue.in_force == {"prod/jazz": before}
+        assert [hold.reason.name for hold in lab.engine.holds("prod/jazz")] == ["SHARED_TARGET"]
+        assert (lab.weight("jazz-v2"), lab.weight("jazz-v3")) == (weight, 0)
+        assert len(lab.engine.sources["main"].complaints) == 2
+        lab.start()
+    await lab.postman.sweep()
+    [page] = [alert for alert in lab.sink.arrived if alert.reason == "SOURCE"]
+    assert page.level is Level.PAGE
+    assert f"RP080 policy `prod/jazz` is also claimed by `prod/jazz` at {newcomer}:1" in page.headline
+    lab.source.commit({newcomer: None})
+    await lab.engine.poll("main")
+    assert (lab.engine.sources["main"].complaints, lab.engine.catalogue.contested) == ((), {})
+    assert lab.engine.catalogue.in_force == {"prod/jazz": before}
+
+
+async def test_p5_a_new_name_in_two_files_belongs_to_neither():
+    lab = await Lab().adopted()
+    lab.source.commit({"prod/a.yaml": policy("rock-v1", "rock"), "prod/b.yaml": policy("rock-v2", "rock")})
+    await lab.engine.poll("main")
+    assert set(lab.engine.rollouts) == {"prod/jazz"}
+    assert set(lab.engine.catalogue.contested) == {"prod/rock"}
+
+
+async def test_a_source_that_the_settings_no_longer_name_is_forgotten_for_good():
+    """What it said does not come back with a later start, when its policies' new source has given them up."""
+    lab = await Lab("jazz", "rock").adopted()
+    lab.sources["new"] = lab.source
+    del lab.sources["main"]
+    lab.settings = replace(lab.settings, sources=(SourceSettings("new", "/new"),))
+    lab.start()
+    assert set(lab.engine.catalogue.in_force) == {"prod/jazz", "prod/rock"}
+    await lab.engine.poll("new")
+    lab.source.commit({"prod/rock.yaml": None})
+    await lab.engine.poll("new")
+    lab.start()
+    assert set(lab.engine.catalogue.policies) == {"new"}
+    assert set(lab.engine.catalogue.in_force) == {"prod/jazz"}
+
+
 async def test_g4_a_page_is_not_taken_for_news_told_before_it():
     """git silent for three polls is news; an hour is not over when the branch is gone, which is a page."""
     lab = await Lab().adopted()
