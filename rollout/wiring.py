@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -27,11 +28,13 @@ from rollout.adapters.supervisor import Supervisor
 from rollout.engine.daemon import Daemon
 from rollout.engine.engine import Engine, Outside
 from rollout.engine.outbox import Postman
-from rollout.ports import Clock, Mesh, Metrics, Refused, Sink
+from rollout.ports import Clock, Mesh, Metrics, Refused, Sink, Unavailable
 from rollout.server.control import serve_control
 from rollout.server.exposition import Exposition, make_app
 from rollout.settings import EnvoyMesh, EnvoyMetrics, LogSink, Settings, SlackSink, WebhookSink
 from rollout.settings.limits import limits
+
+log = logging.getLogger("rollout")
 
 Session = Callable[[], aiohttp.ClientSession]
 
@@ -73,7 +76,7 @@ async def open_all(settings: Settings) -> AsyncIterator[Opened]:
 
     Raises:
         Refused: another daemon holds the lock, or the state directory cannot be trusted.
-        Unavailable: the disk does not take it.
+        Unavailable: the disk does not take it, and nothing on it can be read.
     """
     clock = SystemClock()
     async with contextlib.AsyncExitStack() as stack:
@@ -147,10 +150,17 @@ async def run_daemon(settings: Settings) -> None:
             asyncio.get_running_loop().add_signal_handler(number, stop)
         if settings.listen:
             await _serve(make_app(exposition, engine, daemon, opened.postman), settings.listen, stack)
-        control = serve_control(engine, settings.state, group=settings.group_control)
-        await stack.enter_async_context(control)
+        await _take_orders(engine, settings, stack)
         supervisor.ready()
         await daemon.run()
+
+
+async def _take_orders(engine: Engine, settings: Settings, stack: contextlib.AsyncExitStack) -> None:
+    control = serve_control(engine, settings.state, group=settings.group_control)
+    try:
+        await stack.enter_async_context(control)
+    except Unavailable as trouble:  # a disk that takes nothing; canaries are watched all the same
+        log.error("control.unusable", extra={"detail": str(trouble)})  # noqa: TRY400 - it is said whole
 
 
 async def _serve(app: web.Application, listen: str, stack: contextlib.AsyncExitStack) -> None:

@@ -1,7 +1,8 @@
 """The daemon's lock: ``flock`` on a file of its own, so that the journal stays readable while it is held.
 
 The kernel drops the lock with the process, however it ends, so nothing is ever left locked. The file says who
-holds it; its time of change is the holder's heartbeat.
+holds it; its time of change is the holder's heartbeat. A disk that takes neither does not keep anybody from
+holding it: the way home must not need the disk.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds the lock, since when, when its heart beat last. ``pid`` is 0 while it has not signed."""
+    """Who holds the lock, since when, when its heart beat last. ``pid`` is 0 where it has not signed."""
 
     pid: int
     started: datetime
@@ -42,7 +43,7 @@ class Holder:
         late = self.overdue(now)
         health = f"its heartbeat is overdue by {late:.0f} s" if late else "its heart beats"
         if not self.pid:
-            return "a process that is just starting holds the lock"
+            return "a process that is just starting, or has no room to say who it is, holds the lock"
         return f"pid {self.pid} holds the lock since {self.started:%Y-%m-%d %H:%M:%S} UTC, {health}"
 
 
@@ -59,13 +60,10 @@ class DaemonLock:
 
         Raises:
             Refused: another process holds it; the sentence names its pid.
-            Unavailable: the file cannot be written.
+            Unavailable: there is no such file, and it cannot be made.
         """
         path = directory / FILE
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Unavailable(f"cannot write the lock {path}: {error.strerror}") from error
+        descriptor = _opened(path)
         lock = cls(descriptor, clock)
         with ExitStack() as unless_taken:
             unless_taken.callback(lock.release)
@@ -75,10 +73,8 @@ class DaemonLock:
                     f"another daemon works in {directory}: {other.say(clock.now())}; "
                     "end that one, or name another directory in `state`"
                 )
-            try:
+            with suppress(OSError):  # a full or read-only disk: it is held all the same
                 lock._sign()
-            except OSError as error:
-                raise Unavailable(f"cannot write the lock {path}: {error.strerror}") from error
             unless_taken.pop_all()
         return lock
 
@@ -126,6 +122,19 @@ def holder(directory: Path) -> Holder | None:
         os.close(descriptor)
 
 
+def _opened(path: Path) -> int:
+    """The file to lock, made if it is missing; only to read where it cannot be written."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        with suppress(OSError):
+            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        raise Unavailable(
+            f"cannot write the lock {path}: {error.strerror}; make room, or chown {path.parent} to the "
+            "daemon's user, or name another directory in `state`"
+        ) from error
+
+
 async def _locked(descriptor: int, clock: Clock) -> bool:
     for _ in range(_TRIES):
         try:
@@ -143,7 +152,7 @@ def _read(descriptor: int) -> Holder:
         facts = json.loads(os.pread(descriptor, 4_096, 0))
         return Holder(int(facts["pid"]), datetime.fromisoformat(facts["started"]), beat)
     except (ValueError, KeyError, TypeError):
-        return Holder(0, beat, beat)  # its holder is about to sign
+        return Holder(0, beat, beat)  # its holder is about to sign, or has no room to
 
 
 def _boot() -> str:

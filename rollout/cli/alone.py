@@ -14,9 +14,12 @@ from rollout.adapters.clock import SystemClock
 from rollout.cli import logs, terminal
 from rollout.cli.commands import wishes
 from rollout.cli.exits import OK, REFUSED, TIMEOUT
+from rollout.core.convergence import exposure, lag
 from rollout.core.model import Held, Ramping, RollingBack, Verb
+from rollout.core.reason import Reason
 from rollout.engine.engine import Engine
 from rollout.engine.rollout import Rollout
+from rollout.ports import Refused, Unavailable
 from rollout.server.people import name_of
 from rollout.settings import EnvoyMesh, Settings
 from rollout.wiring import open_engine
@@ -65,6 +68,10 @@ async def _until_home(engine: Engine, name: str, settings: Settings, patience: f
         if rollout is None or not _away(rollout):
             shown.say(f"{name}: done: {sentence}")
             return True
+        if decision.reason is Reason.UNRECORDED and await _is_home(engine, rollout):
+            shown.say(f"{name}: done: {rollout.past.stable if rollout.past else 'stable'} serves everybody")
+            beside.say(beside.paint(f"{name}: not remembered: {decision.facts['detail']}", "yellow"))
+            return True
         if sentence != said:
             beside.say(f"{name}: {sentence}")
             said = sentence
@@ -74,6 +81,19 @@ async def _until_home(engine: Engine, name: str, settings: Settings, patience: f
             )
             return False
         await clock.sleep(PAUSE)
+
+
+async def _is_home(engine: Engine, rollout: Rollout) -> bool:
+    """Whether everything is on stable, which cannot be written down: the mesh says so."""
+    route, past = rollout.route, rollout.past
+    if not (route and past and isinstance(rollout.state, RollingBack)):
+        return False
+    try:
+        mesh = await engine.world.meshes[route.mesh].read(route, 1.0)
+    except (Unavailable, Refused):
+        return False
+    one = mesh.splits[0] if mesh.splits else None
+    return one is not None and not exposure(mesh, past.stable.backend) and not lag(mesh, one)
 
 
 def by_hand(rollout: Rollout, settings: Settings) -> str:

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from tests.e2e.conftest import StartSite
 from tests.envoys import Site
-from tests.installation import Installation, Traffic
+from tests.installation import SCRIPT, Installation, Traffic
 
 
 @pytest.fixture
@@ -32,6 +34,27 @@ def house(tmp_path: Path, site: Site) -> Iterator[Installation]:
         house.until("ramping", reason="BAKING")
         house.stop(kill=True)
         yield house
+
+
+FULL_DISK = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""No file of this process grows beyond 4 KiB: the route's file need not, the journal's would have to. This
+binds root too, unlike a mode."""
+
+
+def on_a_full_disk(house: Installation, *arguments: str) -> subprocess.Popen[str]:
+    """Begin a command that can write nothing to the state directory's files."""
+    return subprocess.Popen(
+        [sys.executable, "-c", FULL_DISK, str(SCRIPT), *arguments],
+        cwd=house.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def weights(site: Site) -> dict[str, int]:
@@ -91,3 +114,42 @@ def test_a_route_file_that_cannot_be_written_is_named(house: Installation, site:
     assert ended.returncode == 3
     assert "jazz.yaml" in ended.stderr
     assert "By hand: " in ended.stderr
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["index", "no index"])
+def test_q1_abort_needs_no_disk(house: Installation, site: Site, shared: bool):
+    """The disk is full: it is said, nothing is remembered, and the canary is home all the same."""
+    if not shared:
+        (house.state / "journal.sqlite-shm").write_bytes(b"")
+    before = (house.state / "journal.sqlite-wal").read_bytes()
+    with on_a_full_disk(house, "abort", "--all", "--yes", "--reason", "incident") as command:
+        try:
+            out, err = command.communicate(timeout=20)
+        finally:
+            command.kill()
+    assert command.returncode == 0, err
+    assert out == "prod/jazz: done: jazz-v1 serves everybody\n"
+    assert "prod/jazz: not remembered: the journal" in err
+    assert set(weights(site)) == {"jazz-v1"}
+    assert (house.state / "journal.sqlite-wal").read_bytes() == before
+
+
+def test_q1_a_daemon_that_comes_back_to_a_full_disk_watches_its_canary(house: Installation, site: Site):
+    """It begins with what it can read, and lets nothing rise; an order to abort is obeyed."""
+    (house.state / "control.sock").unlink()
+    with on_a_full_disk(house, "run") as command:
+        try:
+            deadline = time.monotonic() + 20
+            while not (house.state / "control.sock").exists():
+                assert command.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert house.run("abort", "jazz", "--yes").returncode == 0
+            deadline = time.monotonic() + 20
+            while set(weights(site)) != {"jazz-v1"}:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        finally:
+            command.terminate()
+            command.communicate(timeout=20)
+    assert command.returncode == 0

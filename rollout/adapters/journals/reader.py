@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -131,25 +131,32 @@ class Reader:
             problems = [found for (found,) in connection.execute("PRAGMA quick_check(10)") if found != "ok"]
             return (*problems, *chain.verify(connection))
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        if not self._path.exists():
-            raise Unavailable(
-                f"there is no journal at {self._path}: has `rollout run` been started with this `state`?"
-            )
-        try:
-            connection = _connect(self._path)
-        except sqlite3.Error as error:
-            raise explain(self._path, error) from error
-        try:
-            connection.execute("BEGIN")
-            if not schema.ready(connection, self._path):
-                raise Unavailable(f"the journal {self._path} is still empty")
-            yield connection
-        except sqlite3.Error as error:
-            raise explain(self._path, error) from error
-        finally:
-            connection.close()
+    def _open(self) -> AbstractContextManager[sqlite3.Connection]:
+        return reading(self._path)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """One snapshot of a journal's file.
+
+    Raises:
+        Unavailable: it is not there, or cannot be read.
+    """
+    if not path.exists():
+        raise Unavailable(f"there is no journal at {path}: has `rollout run` been started with this `state`?")
+    try:
+        connection = _connect(path)
+    except sqlite3.Error as error:
+        raise explain(path, error) from error
+    try:
+        connection.execute("BEGIN")
+        if not schema.ready(connection, path):
+            raise Unavailable(f"the journal {path} is still empty")
+        yield connection
+    except sqlite3.Error as error:
+        raise explain(path, error) from error
+    finally:
+        connection.close()
 
 
 def read_only(directory: Path) -> Reader:
@@ -158,14 +165,14 @@ def read_only(directory: Path) -> Reader:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    """To read on a disk that takes nothing, too: where the index that is shared cannot be made anew, SQLite
+    makes one in memory; where there is none at all and no WAL either, all is in the main file.
+    """
+    modes = ["ro", "unshared"] if path.with_name(path.name + "-wal").exists() else ["ro", "immutable"]
     try:
-        return _probed(path, "ro")
+        return _probed(path, modes[0])
     except sqlite3.OperationalError:
-        # Not even the shared index can be made beside it (a read-only disk). Without a WAL file all is in the
-        # main one, and it can be read as it is.
-        if path.with_name(path.name + "-wal").exists():
-            raise
-        return _probed(path, "immutable")
+        return _probed(path, modes[1])
 
 
 def _probed(path: Path, mode: str) -> sqlite3.Connection:

@@ -53,12 +53,15 @@ CREATE INDEX outbox_owed ON outbox (sink, rollout, id) WHERE ended IS NULL;
 
 
 def connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
-    """Open the file: ``rw`` to write (it must exist), ``ro`` to read. Transactions are begun by hand.
+    """Open the file: ``rw`` to write (it must exist), ``ro`` to read; ``unshared`` and ``immutable`` to read
+    where not even what SQLite keeps beside it can be written. Transactions are begun by hand.
 
     Raises:
         sqlite3.Error: it cannot be opened, or is not a database.
     """
-    query = "mode=ro&immutable=1" if mode == "immutable" else f"mode={mode}"
+    query = {"unshared": "mode=ro&readonly_shm=1", "immutable": "mode=ro&immutable=1"}.get(
+        mode, f"mode={mode}"
+    )
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{query}",
         uri=True,

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from rollout.adapters.journals import chain, outbox, pages, place, rows, schema
-from rollout.adapters.journals.reader import FILE
+from rollout.adapters.journals.reader import FILE, reading
 from rollout.adapters.journals.writer import Writer, explain
 from rollout.core.model import Decision, Order, Policy
 from rollout.ports import (
@@ -50,16 +50,18 @@ class SqliteJournal:
     ) -> tuple[SqliteJournal, Remembered]:
         """Open the journal of a state directory, make it if there is none, and begin a new epoch.
 
-        A damaged file is renamed to ``*.damaged-<time>`` and a new one begun, as if it had been lost.
+        A damaged file is renamed to ``*.damaged-<time>`` and a new one begun, as if it had been lost. One
+        that cannot be written is read and keeps its epoch; writes fail until the disk takes one again.
 
         Raises:
             Refused: the place cannot be trusted, or the file is another program's or a newer version's.
-            Unavailable: the disk does not take it.
+            Unavailable: the disk does not take it, and nothing is there to be read.
         """
         place.prepare(directory, mounts)
         path = directory / FILE
         for beside in ("", "-wal", "-shm"):
             place.check_file(path.with_name(FILE + beside))
+        connection: sqlite3.Connection | None
         try:
             try:
                 connection, remembered = _begin(path, clock)
@@ -68,8 +70,9 @@ class SqliteJournal:
                     raise
                 _set_aside(path, clock.now())
                 connection, remembered = _begin(path, clock)
-        except (sqlite3.Error, OSError) as error:
-            raise explain(path, error) from error
+        except (sqlite3.Error, OSError, Unavailable) as error:
+            trouble = error if isinstance(error, Unavailable) else explain(path, error)
+            connection, remembered = None, _read_only(path, trouble)
         return cls(Writer(path, connection), clock, remembered.epoch), remembered
 
     async def record(self, record: Record) -> None:
@@ -141,6 +144,24 @@ def _begin(path: Path, clock: Clock) -> tuple[sqlite3.Connection, Remembered]:
         with suppress(sqlite3.Error):
             connection.close()
         raise
+
+
+def _read_only(path: Path, trouble: Unavailable) -> Remembered:
+    """What is remembered, from a disk that takes nothing: nobody may rise on it, everybody can go home.
+
+    Raises:
+        Unavailable: ``trouble``, with what to do; the file cannot be read either.
+    """
+    try:
+        with reading(path) as connection:
+            [(epoch,)] = connection.execute("SELECT value FROM meta WHERE key = 'epoch'")
+            remembered = _remember(connection, int(epoch), new=False)
+    except (Unavailable, ValueError) as unread:
+        raise Unavailable(
+            f"{trouble}; make room, or chown it to the daemon's user, or name another directory in `state`"
+        ) from unread
+    log.error("journal.unwritable", extra={"detail": str(trouble)})
+    return remembered
 
 
 def _claim(connection: sqlite3.Connection, now: datetime) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -96,7 +97,9 @@ async def test_a_lock_that_is_not_signed_yet(tmp_path: Path):
     (tmp_path / FILE).write_text("")
     found = holder(tmp_path)
     assert found
-    assert found.say(START) == "a process that is just starting holds the lock"
+    assert found.say(START) == (
+        "a process that is just starting, or has no room to say who it is, holds the lock"
+    )
     lock.release()
 
 
@@ -117,6 +120,26 @@ async def test_the_lock_file_is_its_owner_s(tmp_path: Path):
     lock = await DaemonLock.take(tmp_path, FakeClock())
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
     lock.release()
+
+
+async def test_q1_a_lock_that_cannot_be_written_is_held_all_the_same(tmp_path: Path):
+    """The way home must not need the disk. Nobody may write to a program that runs, not even root."""
+    program = tmp_path / FILE
+    shutil.copy2(shutil.which("sleep") or "", program)
+    with subprocess.Popen([program, "60"]) as running:  # noqa: ASYNC220 - a moment
+        try:
+            with pytest.raises(OSError, match="Text file busy"):
+                program.open("r+b")
+            lock = await DaemonLock.take(tmp_path, FakeClock())
+            found = holder(tmp_path)
+            assert found
+            assert found.pid == 0
+            with pytest.raises(Refused, match="has no room to say who it is"):
+                await DaemonLock.take(tmp_path, FakeClock())
+            lock.release()
+            assert holder(tmp_path) is None
+        finally:
+            running.kill()
 
 
 async def test_q1_a_disk_that_takes_no_heartbeat_stops_nobody():
