@@ -122,14 +122,21 @@ def _late(moves: Iterable[tuple[Series, Series | None]], arm: str) -> int:
 
 
 def _covered(before: Sample | None, after: Sample) -> bool:
+    """By rates, each over its proxy's life: the count of a silent proxy stands still, and the longer the
+    silence, the less of the requests it would seem to have carried.
+    """
     if not after.silent:
         return True
     silent = {name for name, _ in after.silent}
     known = baseline(before, after).series
-    missing = sum(series.completed for series in known if series.proxy in silent)
-    answered = sum(series.completed for series in known if series.proxy not in silent)
-    unknown = silent - {series.proxy for series in known}
     proxies = {series.proxy for series in known} | silent
-    by_number = 1 - len(silent) / len(proxies)
-    by_requests = answered / (answered + missing) if answered + missing else by_number
-    return (by_number if unknown else by_requests) > QUORUM
+    share = 1 - len(silent) / len(proxies)
+    rates = [
+        (series.proxy, series.completed / max(series.uptime, 1.0))
+        for series in known
+        if series.uptime is not None
+    ]
+    total = sum(rate for _, rate in rates)
+    if total and len(rates) == len(known) and silent <= {series.proxy for series in known}:
+        share = sum(rate for proxy, rate in rates if proxy not in silent) / total
+    return share > QUORUM

@@ -195,10 +195,27 @@ def test_late_requests_are_summed_over_the_proxies_and_never_negative():
 # --- quorum --------------------------------------------------------------------------------------
 
 
-def covered(shares: dict[str, int], *silent: str, unknown: tuple[str, ...] = ()) -> bool:
-    """Do the answering proxies cover enough, if these saw so many requests so far?"""
-    before = sample(*(series(S, count, proxy=name) for name, count in shares.items()))
-    answering = (series(S, count, proxy=name) for name, count in shares.items() if name not in silent)
+def covered(
+    shares: dict[str, int],
+    *silent: str,
+    unknown: tuple[str, ...] = (),
+    uptime: float | None = 100.0,
+    later: float = 0.0,
+) -> bool:
+    """Do the answering proxies cover enough, if these saw so many requests in so many seconds? They go on at
+    that rate for ``later`` seconds.
+    """
+    before = sample(*(series(S, count, proxy=name, uptime=uptime) for name, count in shares.items()))
+    answering = (
+        series(
+            S,
+            round(count * (1 + later / (uptime or 1.0))),
+            proxy=name,
+            uptime=None if uptime is None else uptime + later,
+        )
+        for name, count in shares.items()
+        if name not in silent
+    )
     return since(before, sample(*answering, silent=(*silent, *unknown))).covered
 
 
@@ -211,6 +228,27 @@ def test_silence_elsewhere_is_bearable_while_most_requests_are_covered():
     assert covered({"a": 10, "b": 1, "c": 1, "d": 1}, "b", "c", "d")
     assert not covered({"a": 10, "b": 10}, "a", "b")
     assert covered({"a": 10, "b": 10})
+
+
+def test_a_long_silence_is_no_smaller_share():
+    """E1: an hour later the answering proxy has counted far more than the silent one ever did."""
+    assert not covered({"a": 40, "b": 60}, "b", later=3_600)
+    assert covered({"a": 60, "b": 40}, "b", later=3_600)
+
+
+def test_a_proxy_that_has_just_begun_counts_by_its_rate():
+    """Ten requests in a second are more than fifty in ten."""
+    before = sample(series(S, 50, proxy="a", uptime=10.0), series(S, 10, proxy="b", uptime=1.0))
+    assert not since(before, sample(series(S, 50, proxy="a", uptime=10.0), silent=("b",))).covered
+    assert since(before, sample(series(S, 10, proxy="b", uptime=1.0), silent=("a",))).covered
+    born = sample(series(S, 4, proxy="a", uptime=4.0), series(S, 2, proxy="b", uptime=0.0))
+    assert since(born, sample(series(S, 2, proxy="b", uptime=0.0), silent=("a",))).covered
+
+
+def test_without_ages_proxies_count_by_number():
+    """Counts alone say nothing of how many requests a proxy carries now."""
+    assert covered({"a": 1, "b": 98, "c": 1}, "b", uptime=None)
+    assert not covered({"a": 98, "b": 1, "c": 1}, "b", "c", uptime=None)
 
 
 def test_a_proxy_never_seen_counts_by_number():
