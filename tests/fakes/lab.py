@@ -45,7 +45,9 @@ def route(name: str = "jazz") -> Route:
 
 
 class Lab:
-    """``rate`` requests per second go to each service; ``faults``: the share of each backend's that fail."""
+    """``rate`` requests per second go to each service, by all proxies of the ``fleet`` alike; ``faults``: the
+    share of each backend's that fail.
+    """
 
     def __init__(
         self,
@@ -53,14 +55,15 @@ class Lab:
         backend: str = "v1",
         settings: Settings | None = None,
         clock: FakeClock | None = None,
+        fleet: tuple[str, ...] = ("proxy-1",),
     ) -> None:
         self.names = names or ("jazz",)
         self.clock = clock or FakeClock()
         self.memory = Memory()
         self.source = FakePolicySource("main", "prod")
         self.sources: dict[str, PolicySource] = {"main": self.source}
-        self.mesh = FakeMesh()
-        self.metrics = FakeMetrics()
+        self.mesh = FakeMesh(*fleet)
+        self.metrics = FakeMetrics(*fleet, uptime=0.0)
         self.meshes: dict[str, Mesh] = {"envoy": self.mesh}
         self.counters: dict[str, Metrics] = {"envoy": self.metrics}
         self.sink = FakeSink()
@@ -164,14 +167,16 @@ class Lab:
         self.clock.advance(seconds)
 
     def serve(self, seconds: float) -> None:
-        """Requests of so many seconds, split as the proxies are told, failed as the backends do."""
-        for name in self.names:
-            split = self.mesh.proxies["proxy-1"].splits[route(name).key][0]
-            for backend, weight in split.shares:
-                number = round(self.rate * seconds * weight / 10_000 + self.chance.random() - 0.5)
-                bad = sum(self.chance.random() < self.faults.get(backend, 0.0) for _ in range(number))
-                if number > 0:
-                    self.metrics.serve(backend, number, code_503=bad)
+        """Requests of so many seconds, split as each proxy is told, failed as the backends do."""
+        self.metrics.grow_older(seconds)
+        rate = self.rate * seconds / len(self.mesh.proxies)
+        for proxy in self.mesh.proxies.values():
+            for name in self.names:
+                for backend, weight in proxy.splits[route(name).key][0].shares:
+                    number = round(rate * weight / 10_000 + self.chance.random() - 0.5)
+                    bad = sum(self.chance.random() < self.faults.get(backend, 0.0) for _ in range(number))
+                    if number > 0:
+                        self.metrics.serve(backend, number, proxy=proxy.name, code_503=bad)
 
     def reasons(self, name: str = "jazz") -> list[str]:
         """What the history says, each reason once in a row."""

@@ -31,8 +31,8 @@ class FakeProxyCounters:
 class FakeMetrics:
     """``ports.Metrics``. A backend has counters at a proxy once it is ``known`` there."""
 
-    def __init__(self, *proxies: str) -> None:
-        self.proxies = {name: FakeProxyCounters() for name in proxies or ("proxy-1",)}
+    def __init__(self, *proxies: str, uptime: float = 100.0) -> None:
+        self.proxies = {name: FakeProxyCounters(uptime=uptime) for name in proxies or ("proxy-1",)}
         self.reads = 0
 
     # --- the world's hand ------------------------------------------------------------------------
@@ -64,6 +64,11 @@ class FakeMetrics:
         found = self.proxies[proxy]
         found.counts = {backend: Count() for backend in found.counts}
         found.uptime = None if found.uptime is None else 0.0
+
+    def grow_older(self, seconds: float) -> None:
+        """Time passes for every proxy, also for those that do not answer."""
+        for proxy in self.proxies.values():
+            proxy.uptime = None if proxy.uptime is None else proxy.uptime + seconds
 
     def _count(self, proxy: str, backend: str) -> Count:
         counts = self.proxies[proxy or next(iter(self.proxies))].counts
