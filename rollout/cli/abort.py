@@ -7,12 +7,15 @@ import click
 from rollout.cli.asking import Daemon
 from rollout.cli.changes import change
 from rollout.cli.commands import command as declare
-from rollout.cli.exits import OK, USAGE, Ends
+from rollout.cli.exits import NEGATIVE, OK, USAGE, Ends
 from rollout.cli.orders import Spoken, confirm, look, order_options, report
 from rollout.cli.reading import Picture, resolve
 from rollout.cli.settings import load_settings
 from rollout.core.model import Verb
 from rollout.core.moment import ramp_of
+from rollout.core.reason import Reason
+
+NO_STABLE = (Reason.FORGOTTEN, Reason.MIXTURE)
 
 
 @declare("""
@@ -34,17 +37,25 @@ def command(name: str | None, everything: bool, timeout: float, reason: str, yes
     settings, spoken = load_settings(), Spoken(reason, yes)
     daemon, picture = Daemon(settings), look(settings)
     names = [_named(name, picture)] if name else _under_way(picture)
+    lost = _without_stable(picture) if everything else []
+    for each in lost:
+        told = (
+            f"it is not known which backend is stable: `rollout adopt {each} BACKEND` sends everything there"
+        )
+        click.echo(f"{each}: {told}", err=True)
     if everything and picture and not names:
         click.echo("nothing is under way")
-        return OK
+        return NEGATIVE if lost else OK
     confirm(_changes(names, picture), spoken)
     if daemon.is_down:
         from rollout.cli.alone import abort
 
-        return abort(settings, names, reason, timeout)
-    if everything:
-        return report(settings, daemon.abort_all(reason))
-    return report(settings, daemon.order(Verb.ABORT.value, names, reason))
+        code = abort(settings, names, reason, timeout)
+    elif everything:
+        code = report(settings, daemon.abort_all(reason))
+    else:
+        code = report(settings, daemon.order(Verb.ABORT.value, names, reason))
+    return code or (NEGATIVE if lost else OK)
 
 
 def _changes(names: list[str], picture: Picture | None) -> list[str]:
@@ -55,6 +66,12 @@ def _changes(names: list[str], picture: Picture | None) -> list[str]:
 
 def _named(name: str, picture: Picture | None) -> str:
     return resolve(name, tuple(picture.moments)) if picture else name
+
+
+def _without_stable(picture: Picture | None) -> list[str]:
+    """Those that may have traffic on a canary, and nobody knows where home is."""
+    moments = picture.moments.values() if picture else ()
+    return [each.name for each in moments if each.decision and each.decision.reason in NO_STABLE]
 
 
 def _under_way(picture: Picture | None) -> list[str]:

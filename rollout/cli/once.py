@@ -10,9 +10,10 @@ from typing import Any
 from rollout.cli import logs, outputs, terminal
 from rollout.cli.commands import command as declare
 from rollout.cli.commands import wishes
-from rollout.cli.exits import OK, UNREACHABLE
+from rollout.cli.exits import NEGATIVE, OK, UNREACHABLE
 from rollout.cli.settings import load_settings
 from rollout.core.model import Decision
+from rollout.core.reason import Level
 from rollout.ports import SourceState
 from rollout.settings import Settings
 
@@ -25,7 +26,8 @@ rollout once -o json
 def command(output: str) -> int:
     """Read every source once, look once at every rollout, do what is due, print each decision, and end.
 
-    The daemon must not be running: it does this all the time. Exit code 4 when a source cannot be read.
+    The daemon must not be running: it does this all the time. Exit code 4 when a source cannot be read,
+    1 when a rollout needs a person.
     """
     shown, beside = terminal.out(wishes().color), terminal.err(wishes().color)
     logs.begin(logging.ERROR)
@@ -42,7 +44,10 @@ def command(output: str) -> int:
         for name, source in sources.items():
             for trouble in filter(None, (source.problem, *source.complaints)):
                 beside.say(beside.paint(f"source {name}: {trouble}", "yellow"))
-    return UNREACHABLE if any(source.problem for source in sources.values()) else OK
+    if any(source.problem for source in sources.values()):
+        return UNREACHABLE
+    needs_a_person = any(decision.reason.level is Level.PAGE for decision in decisions.values())
+    return NEGATIVE if needs_a_person else OK
 
 
 async def _once(settings: Settings) -> tuple[Mapping[str, Decision], Mapping[str, SourceState]]:

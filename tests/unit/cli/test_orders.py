@@ -116,6 +116,18 @@ def test_abort_all_with_nothing_under_way_is_done_already(cli: Cli, house: House
     assert (ended.code, ended.out) == (0, "nothing is under way\n")
 
 
+@pytest.mark.parametrize("reason", [Reason.FORGOTTEN, Reason.MIXTURE], ids=lambda reason: reason.name)
+def test_abort_all_names_those_that_it_cannot_send_home(cli: Cli, house: House, reason: Reason):
+    """Traffic may be on a canary, and nobody knows where home is: that is not "nothing", and exit code 1."""
+    house.remember(SCENES[reason]())
+    ended = cli("abort", "--all", "--yes", *house.config)
+    assert (ended.code, ended.out) == (1, "nothing is under way\n")
+    assert ended.err == (
+        "prod/jazz: it is not known which backend is stable: "
+        "`rollout adopt prod/jazz BACKEND` sends everything there\n"
+    )
+
+
 # --- somebody who does not answer ----------------------------------------------------------------
 
 
