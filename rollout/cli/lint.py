@@ -38,20 +38,25 @@ def command(paths: tuple[Path, ...], output: str) -> int:
     Each complaint says file, line and column, what is wrong and what to write instead; policies that clash
     with one another are found too. With --config (or $ROLLOUT_CONFIG) names and guard rails are checked.
     """
-    from rollout.policy.lint import lint
+    from rollout.policy.lint import check, nothing_in
 
     texts, complaints = _read(paths)
-    complaints += lint(texts, _limits())
+    policies, found = check(texts, _limits())
+    complaints += found
+    spoken_of = {each.path for each in complaints} | {each.origin.path for each in policies}
+    complaints += [nothing_in(path) for path in texts if Path(path) in paths and path not in spoken_of]
     complaints.sort(key=lambda said: (said.path, said.line, said.column, said.code))
     shown = terminal.out(wishes().color)
     if output != outputs.TABLE:
-        outputs.write(shown, output, {"files": len(texts), "complaints": list(map(_plain, complaints))})
+        counts = {"files": len(texts), "policies": len(policies)}
+        outputs.write(shown, output, {**counts, "complaints": list(map(_plain, complaints))})
     elif complaints:
         for said in complaints:
             _tell(shown, said, texts)
         terminal.err(wishes().color).say(counted(len(complaints), "complaint"))
     else:
-        shown.say(f"no complaints about {counted(len(texts), 'file')}")
+        judged = counted(len(policies), "policy", "policies")
+        shown.say(f"no complaints about {judged} in {counted(len(texts), 'file')}")
     return NEGATIVE if complaints else OK
 
 
@@ -77,13 +82,12 @@ def _read(paths: Sequence[Path]) -> tuple[dict[str, bytes], list[Complaint]]:
         named = path in paths
         try:
             found = path.stat() if named else path.lstat()
-            if stat.S_ISLNK(found.st_mode):
-                refused.append(
-                    Complaint(str(path), 1, 1, "RP014", "is a symbolic link", "commit the text itself")
-                )
-                continue
             if not stat.S_ISREG(found.st_mode):
-                raise Ends(USAGE, f"{path} is not a regular file: name files or folders of policies")
+                if named:
+                    raise Ends(USAGE, f"{path} is not a regular file: name files or folders of policies")
+                kind = "is a symbolic link" if stat.S_ISLNK(found.st_mode) else "is not a regular file"
+                refused.append(Complaint(str(path), 1, 1, "RP014", kind, "commit the text itself"))
+                continue
             if found.st_size > MOST:
                 refused.append(Complaint(str(path), 1, 1, "RP002", f"has {found.st_size} bytes", "split it"))
                 continue

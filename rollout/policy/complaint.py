@@ -111,6 +111,11 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "A policy is a YAML document of its own. Separate several with a line `---`.",
         ),
         "RP018": Code("more complaints", "Only the first 100 complaints about a file are shown."),
+        "RP019": Code(
+            "no policy",
+            "`rollout lint` was given this file by name, and no document in it begins as a policy does: "
+            "`apiVersion: rollout.dev/v1alpha1` and `kind: Rollout`. In a folder it is other people's.",
+        ),
         # the document
         "RP020": Code("wrong apiVersion", "This version reads `apiVersion: rollout.dev/v1alpha1`."),
         "RP021": Code("wrong kind", "This version reads `kind: Rollout`."),

@@ -30,7 +30,7 @@ def test_good_policies_are_good(cli: Cli, policies: Path):
     (policies / "deep").mkdir()
     (policies / "deep" / "rock.yml").write_text(OTHER, encoding="utf-8")
     ended = cli("lint", str(policies))
-    assert (ended.code, ended.out, ended.err) == (0, "no complaints about 2 files\n", "")
+    assert (ended.code, ended.out, ended.err) == (0, "no complaints about 2 policies in 2 files\n", "")
 
 
 def test_a_complaint_says_where_what_and_what_instead(cli: Cli, policies: Path):
@@ -106,6 +106,36 @@ def test_a_pipe_or_a_device_is_refused(cli: Cli, tmp_path: Path):
         ended = cli("lint", str(path))
         assert ended.code == 2
         assert "is not a regular file" in ended.err
+
+
+def test_odd_things_in_a_folder_hide_no_complaint(cli: Cli, policies: Path):
+    """A pipe and a link to nowhere are complaints beside the others, which are all told."""
+    os.mkfifo(policies / "a.yaml")
+    (policies / "b.yaml").symlink_to(policies / "nowhere")
+    (policies / "jazz.yaml").write_text(GOOD.replace("bake: 5m", "bake: 0m", 1), encoding="utf-8")
+    ended = cli("lint", str(policies))
+    assert ended.code == 1
+    assert [line.split(" ", 1)[1] for line in ended.out.splitlines()[:2]] == [
+        "RP014 is not a regular file (commit the text itself)",
+        "RP014 is a symbolic link (commit the text itself)",
+    ]
+    assert "RP047" in ended.out
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a: 1\n", "- " * 100_000, GOOD.replace("rollout.dev", "rollouts.io")],
+    ids=["empty", "other", "huge", "other people's rollout"],
+)
+def test_a_file_without_a_policy(cli: Cli, policies: Path, text: str):
+    """Named by hand that is a complaint, with how a policy begins; in a folder it is other people's."""
+    (policies / "other.yaml").write_text(text, encoding="utf-8")
+    ended = cli("lint", str(policies / "other.yaml"))
+    assert ended.code == 1
+    assert "RP0" in ended.out
+    if not text.startswith("-"):
+        assert "RP019 holds no policy (a policy begins with `apiVersion: rollout.dev/v1alpha1`" in ended.out
+        assert cli("lint", str(policies)).out == "no complaints about 1 policy in 2 files\n"
 
 
 def test_hidden_folders_are_left_alone(cli: Cli, policies: Path):
