@@ -60,9 +60,14 @@ class Forecast:
 
 
 def marks(policy: Policy, state: State) -> tuple[Mark, ...]:
-    """The policy's ladder with the rollout's place on it, a probe's rung only while the rollout is there."""
+    """The policy's ladder with the rollout's place on it, a probe's rung only while the rollout is there.
+
+    None when what git asks for was stable already: it was adopted, and climbed nothing.
+    """
     here, fast = (state.rung, state.fast) if isinstance(state, Ramping) else (None, False)
     done = isinstance(state, Steady) and state.past.stable == policy.revision
+    if done and not _climbed(state):
+        return ()
     found = [Mark(here.weight, Place.NOW, note="probe")] if isinstance(here, Probe) else []
     for index, step in enumerate(policy.steps):
         weight = ladder.weight_of(Stage(index), policy)
@@ -72,6 +77,13 @@ def marks(policy: Policy, state: State) -> tuple[Mark, ...]:
     if found[-1].weight != EVERYTHING:
         found.append(Mark(EVERYTHING, Place.PASSED if done else Place.AHEAD, note="promoted"))
     return tuple(found)
+
+
+def _climbed(state: State) -> bool:
+    """Did what is stable now get there by a journey?"""
+    return isinstance(state, Steady) and any(
+        each.revision == state.past.stable for each in state.past.promoted
+    )
 
 
 def rung_words(rung: Rung, policy: Policy) -> str:

@@ -20,6 +20,7 @@ from rollout.core.model import (
     OnSilence,
     Policy,
     Probe,
+    Promoted,
     Revision,
     Route,
     Split,
@@ -429,8 +430,9 @@ def test_a_ladder_without_holdback_ends_with_its_last_step():
 
 
 def test_a_promoted_ladder_is_passed_and_a_fast_one_leaves_rungs_out():
-    done = steady(V2)
+    done = steady(V2, promoted=(Promoted(Revision(V2)),))
     assert {mark.place for mark in forecast.marks(policy(), done)} == {Place.PASSED}
+    assert forecast.marks(policy(), steady(V2)) == (), "adopted: nothing was climbed"
     assert {mark.place for mark in forecast.marks(policy(), steady(V1))} == {Place.AHEAD}
     fast = replace(at(LAST).ramp, fast=True)
     assert [mark.place for mark in forecast.marks(policy(), fast)] == [
