@@ -65,8 +65,6 @@ async def reconcile(rollout: Rollout, world: World) -> Decision:
     elif decision.actions:  # somebody was told that nothing rises while this was being recorded
         rollout.unwritten, rollout.outcome = True, "held back"
     narrate(rollout, decision, before)
-    if decision.reason in CONDEMNED and world.breaker.condemns(seen.now):
-        world.shout(common_cause(rollout, world.sinks, seen.now))
     return decision
 
 
@@ -165,7 +163,10 @@ async def record(rollout: Rollout, decision: Decision, world: World, *, homeward
     noteworthy = noteworthy or bool(decision.obeyed)
     if not (noteworthy or rollout.dirty or decision.state != rollout.state):
         return True
-    now, alerts = world.clock.now(), alerts_of(rollout, decision, world.sinks, world.clock.now())
+    now = world.clock.now()
+    alerts = alerts_of(rollout, decision, world.sinks, now)
+    if decision.reason in CONDEMNED and world.breaker.condemns(now):
+        alerts += common_cause(rollout, world.sinks, now)
     entry = Record(rollout.name, now, decision, noteworthy, alerts, rollout.asked.origin, rollout.outcome)
     goes_home = homeward or isinstance(decision.state, RollingBack)
     trouble = await _write_down(rollout, entry, world, PATIENCE if goes_home else world.patience)
