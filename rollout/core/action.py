@@ -26,7 +26,7 @@ from rollout.core.model import (
     Unseen,
     Why,
 )
-from rollout.core.past import past_of
+from rollout.core.past import counted, past_of
 from rollout.core.turn import Turn
 
 
@@ -63,9 +63,9 @@ def enact(turn: Turn, seen: Observation) -> tuple[State, tuple[SetSplit, ...]]:
     if not turn.rises and exposure(mesh, stable) < FULL - wanted.weight(stable):
         return state, ()
     action = SetSplit(wanted, mesh.version, Split.all_on(stable))
-    if isinstance(state, Held):
-        return state, (action,)
-    return replace(state, intent=Intent(mesh.version, seen.now, shown=mesh.splits)), (action,)
+    if not isinstance(state, Held):
+        state = replace(state, intent=Intent(mesh.version, seen.now, shown=mesh.splits))
+    return counted(state, mesh.writes + 1), (action,)
 
 
 def _gaining(mesh: MeshSeen, wanted: Split) -> list[str]:

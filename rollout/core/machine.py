@@ -43,7 +43,7 @@ from rollout.core.model import (
     percent,
 )
 from rollout.core.orders import obey
-from rollout.core.past import awakened, dreamt, is_known, past_of
+from rollout.core.past import awakened, counted, dreamt, is_known, past_of
 from rollout.core.reason import Reason
 from rollout.core.terms import carry_over, evidence_of
 from rollout.core.turn import Turn, fallen, home, say
@@ -64,7 +64,7 @@ def decide(state: State, asked: Policy | Withdrawn, seen: Observation) -> Decisi
     before = past_of(state)
     if before is not None and before.virtual and not seen.observe:
         state = awakened(before)
-    state, obeyed, abort = obey(state, asked, seen)
+    state, obeyed, abort = obey(_caught_up(state, seen), asked, seen)
     turn = Turn(state, Reason.ABORTED, abort) if abort else _turn(state, asked, seen)
     after, actions = enact(turn, seen)
     if seen.observe:
@@ -164,14 +164,27 @@ def _carried(state: Ramping, asked: Policy | Withdrawn) -> Ramping:
 
 
 def _forgotten(state: Steady | Ramping | RollingBack, seen: Observation) -> Turn | None:
-    """The route bears a newer fence than ours: this journal is an old copy, or not the only one (Q2, H2).
+    """The route bears a newer fence than ours, or one that counts more writes than were decided here: this
+    journal is an old copy, or not the only one (Q2, H2).
 
     What it remembers of a journey is worth nothing then; which backend is stable, only a person can say.
     """
-    epoch = seen.mesh.epoch if isinstance(seen.mesh, MeshSeen) and not seen.observe else None
-    if epoch is None or epoch <= max(seen.epoch, state.past.epoch):
+    if seen.observe or isinstance(seen.mesh, Unseen) or (epoch := seen.mesh.epoch) is None:
+        return None
+    if epoch <= max(seen.epoch, state.past.epoch) and seen.mesh.writes <= state.past.writes:
         return None
     return Turn(Held(Steady(state.past), Why.FORGOTTEN), Reason.FORGOTTEN, {"epoch": epoch})
+
+
+def _caught_up(state: State, seen: Observation) -> State:
+    """Writes that we do not remember, but that ended where our memory would have them: going home does not
+    wait for the disk (Q1).
+    """
+    past, mesh = past_of(state), seen.mesh
+    if past is None or seen.observe or isinstance(mesh, Unseen) or mesh.writes <= past.writes:
+        return state
+    remembered = ((Split.all_on(past.stable.backend),), (wanted_split(state),))
+    return counted(state, mesh.writes) if mesh.splits in remembered else state
 
 
 def _unseen(state: State, mesh: Unseen) -> Turn:
@@ -355,6 +368,9 @@ def _stay_held(state: Held, asked: Policy | Withdrawn, seen: Observation) -> Tur
     was, weight, facts = state.was, state.weight, _held_facts(state, seen)
     if isinstance(asked, Withdrawn) and not isinstance(was, Ramping):
         return Turn(was, Reason.RELEASED, facts, acts=False)
+    known = None if isinstance(was, Unadopted) or state.why is Why.FORGOTTEN else was
+    if known and (turn := _forgotten(known, seen)):
+        return turn
     if isinstance(was, Ramping):
         look = look_at(_carried(was, asked), asked, seen)
         if turn := _homeward(look, HOMEWARD if weight else (_failing, _unasked)):

@@ -170,7 +170,9 @@ def _adopt(state: State, order: Order, asked: Policy | Withdrawn, seen: Observat
         stable = known.stable
     begun = was.attempt if isinstance(was, Unadopted) else 0
     past = Past(stable, asked.route, attempt=begun) if known is None else replace(known, stable=stable)
-    return Steady(replace(past, epoch=seen.mesh.epoch or 0), _from_here(seen.mesh, seen.now))
+    return Steady(
+        replace(past, epoch=seen.mesh.epoch or 0, writes=seen.mesh.writes), _from_here(seen.mesh, seen.now)
+    )
 
 
 def _from_here(mesh: MeshSeen, now: datetime) -> Intent:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from rollout.core.model import Held, Past, Promoted, Real, Revision, State, Steady, Unadopted
+from rollout.core.model import (
+    Held,
+    Past,
+    Promoted,
+    Ramping,
+    Real,
+    Revision,
+    RollingBack,
+    State,
+    Steady,
+    Unadopted,
+)
 
 REJECTED_KEPT = 100
 PROMOTED_KEPT = 10
@@ -18,13 +29,24 @@ def past_of(state: State) -> Past | None:
     return None if isinstance(was, Unadopted) else was.past
 
 
+def counted(state: State, writes: int) -> State:
+    """The state, which knows of so many writes."""
+    match state:
+        case Steady(past=past) | Ramping(past=past) | RollingBack(past=past):
+            return replace(state, past=replace(past, writes=writes))
+        case Held(was=Steady(past=past) | Ramping(past=past) as was):
+            return replace(state, was=replace(was, past=replace(past, writes=writes)))
+        case _:
+            return state
+
+
 def dreamt(past: Past, before: Past | None) -> Past:
     """A past of observe mode, which keeps what was true ``before`` it."""
     if past.virtual:
         return past
     if before is None:
         return replace(past, virtual=True)
-    real = Real(before.stable, before.route, before.rejected, before.promoted, before.epoch)
+    real = Real(before.stable, before.route, before.rejected, before.promoted, before.epoch, before.writes)
     return replace(past, virtual=True, real=real)
 
 
@@ -33,7 +55,17 @@ def awakened(past: Past) -> Steady | Unadopted:
     real = past.real
     if real is None:
         return Unadopted(past.attempt)
-    return Steady(Past(real.stable, real.route, real.rejected, real.promoted, past.attempt, epoch=real.epoch))
+    return Steady(
+        Past(
+            real.stable,
+            real.route,
+            real.rejected,
+            real.promoted,
+            past.attempt,
+            epoch=real.epoch,
+            writes=real.writes,
+        )
+    )
 
 
 def condemned(past: Past, canary: Revision) -> Past:

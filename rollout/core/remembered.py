@@ -92,6 +92,7 @@ class Real:
     rejected: tuple[Revision, ...]
     promoted: tuple[Promoted, ...]
     epoch: int
+    writes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,9 @@ class Past:
     """What outlives a journey: stable on its route, the revisions that were rejected and that were promoted
     (newest last, both bounded), and how many journeys have begun. ``virtual``: lived in observe mode, where
     nothing of it was written; when that ends it is forgotten for what was ``real`` before (``None``: not yet
-    adopted). ``epoch``: a newer fence on the route that a person overruled by adopting it.
+    adopted). ``epoch``: a newer fence on the route that a person overruled by adopting it. ``writes``: what
+    the fence counts after the last write that was decided; a route that counts more was written by somebody
+    who remembers more than this journal.
     """
 
     stable: Revision
@@ -110,6 +113,7 @@ class Past:
     virtual: bool = False
     epoch: int = 0
     real: Real | None = None
+    writes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ class MeshSeen:
     ``splits``: the distinct splits of the route object's managed entries (one, when they agree).
     ``version``: what a write is conditional on. ``epoch``: of the writer whose fence the object bears,
     ``None`` for an object we never wrote. ``ready``: ready endpoints of each backend that the mesh
-    knows; ``-1`` where it cannot say. ``resolution``: the smallest weight the mesh can express.
+    knows; ``-1`` where it cannot say. ``resolution``: the smallest weight the mesh can express. ``writes``:
+    how many of our writes the fence counts; it begins anew where the fence was lost.
     """
 
     splits: tuple[Split, ...]
@@ -37,6 +38,7 @@ class MeshSeen:
     proxies: tuple[ProxySeen, ...] = ()
     epoch: int | None = None
     resolution: int = 1
+    writes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

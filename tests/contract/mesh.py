@@ -109,6 +109,13 @@ class MeshContract:
         seen = await self.settled(world, Split.between("jazz-v1", "jazz-v2", 2_300))
         assert seen.epoch is None
 
+    async def test_the_fence_counts_the_writes(self, world: MeshWorld):
+        """One more for each write, whoever of us made it; a way home staged beforehand counts too."""
+        assert (await world.mesh.read(world.route, DEADLINE)).writes == 0
+        half = Split.between("jazz-v1", "jazz-v2", 5_000)
+        made = [(half, 1), (HOME, 1), (half, 2), (half, 2), (HOME, 3)]
+        assert [(await self.write(world, split, epoch)).writes for split, epoch in made] == [1, 2, 3, 4, 5]
+
     async def test_a_write_made_twice_is_made_once(self, world: MeshWorld):
         """The second of two writes on one version finds the first."""
         seen = await world.mesh.read(world.route, DEADLINE)

@@ -24,6 +24,7 @@ class _Object:
     splits: tuple[Split, ...]
     version: int = 1
     epoch: int | None = None
+    writes: int = 0
 
 
 @dataclass
@@ -73,7 +74,8 @@ class FakeMesh:
 
     def forget_fence(self, route: Route) -> None:
         """As if another tool had written the whole object: our mark is gone."""
-        self._objects[route.key].epoch = None
+        thing = self._objects[route.key]
+        thing.epoch, thing.writes = None, 0
 
     def delete(self, route: Route) -> None:
         del self._objects[route.key]
@@ -116,6 +118,7 @@ class FakeMesh:
             ready={name: min(proxy.ready.get(name, 0) for proxy in answering) for name in known},
             proxies=tuple(proxy.seen(route.key) for proxy in self.proxies.values()),
             epoch=thing.epoch,
+            writes=thing.writes,
         )
 
     async def write(self, route: Route, split: Split, *, version: str, home: Split, epoch: int) -> None:
@@ -127,7 +130,8 @@ class FakeMesh:
         if self.loses:
             self.loses -= 1
             raise Unavailable("the write was lost")
-        thing.splits, thing.version, thing.epoch = (split,), thing.version + 1, epoch
+        thing.splits, thing.version = (split,), thing.version + 1
+        thing.epoch, thing.writes = epoch, thing.writes + 1
         self.writes.append(Written(route.key, split, epoch, home))
         self._distribute([route.key])
         if self.swallows:

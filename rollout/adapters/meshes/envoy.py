@@ -87,6 +87,7 @@ class EnvoyFiles:
             ready=ready,
             proxies=proxies,
             epoch=file.fence.epoch if file.fence else None,
+            writes=file.fence.count if file.fence else 0,
         )
 
     async def write(self, route: Route, split: Split, *, version: str, home: Split, epoch: int) -> None:

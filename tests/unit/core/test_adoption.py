@@ -15,15 +15,17 @@ from rollout.core.model import (
     RollingBack,
     Split,
     Stage,
+    State,
     Steady,
     Unadopted,
     Unseen,
     Verb,
+    Weight,
     Why,
     Withdrawn,
 )
 from rollout.core.reason import Level, Reason
-from tests.unit.core.world import NOON, ROUTE, V1, V2, V3, World, at, policy, steady
+from tests.unit.core.world import NOON, ROUTE, TEN, V1, V2, V3, World, at, policy, steady
 
 GONE = Unseen("jazz is gone", lost=True)
 AWAY = Unseen("edge-1 does not answer")
@@ -222,6 +224,98 @@ def test_a_fence_that_moves_again_after_adoption_is_held_again():
     assert world.look().reason is Reason.NOTHING_NEW
     world.mesh_epoch = 8
     assert world.look().reason is Reason.FORGOTTEN
+
+
+def restored(world: World, state: State) -> World:
+    """An old copy of the journal is put back, and the daemon started on it."""
+    world.state = state
+    world.look(5.0, elapsed=None)
+    return world
+
+
+def test_a_backup_of_the_same_run_is_an_old_copy():
+    """Its epoch looks right; the fence counts writes that it knows nothing of, and nothing is written."""
+    world = World(state=steady())
+    backup = world.state
+    world.until(Reason.PROMOTED)
+    wrote = len(world.writes)
+    restored(world, backup)
+    world.looks(5)
+    assert world.state == Held(backup, Why.FORGOTTEN)
+    assert (len(world.writes), world.weight) == (wrote, 10_000)
+    world.order(Verb.ADOPT, V2)
+    assert {decision.reason for decision in world.looks(5)} == {Reason.NOTHING_NEW}
+    assert (world.past.stable, world.past.writes) == (Revision(V2), wrote)
+
+
+@pytest.mark.parametrize("why", [Why.LOWERED, Why.CONTESTED])
+def test_a_backup_that_is_held_is_an_old_copy_too(why):
+    """A person's lowering is not made again on what others wrote meanwhile."""
+    world = at(TEN)
+    backup = Held(world.ramp, why, Weight(1000))
+    world.until(Reason.PROMOTED)
+    wrote = len(world.writes)
+    restored(world, backup)
+    assert world.last is not None
+    assert world.last.reason is Reason.FORGOTTEN
+    assert world.looks(5)[-1].reason is Reason.FORGOTTEN
+    assert len(world.writes) == wrote
+
+
+def test_a_way_home_that_could_not_be_recorded_is_no_old_copy():
+    """Q1: the memory is of 10 %, the route is at home and counts one write more. Nobody is asked; a foreign
+    hand that raises it afterwards is set right as ever.
+    """
+    world = at(TEN)
+    memory = world.state
+    world.order(Verb.ABORT)
+    restored(world, memory)
+    assert isinstance(world.state, Held)
+    assert world.state.why is Why.LOWERED
+    assert world.past.writes == world.mesh_writes == 1
+    world.order(Verb.RESUME)
+    assert world.weight == 1000
+    assert world.past.writes == 2
+
+
+def test_a_correction_that_could_not_be_recorded_is_no_old_copy():
+    """The route shows what the memory wants: whoever wrote it, we agree."""
+    world = at(TEN)
+    memory = world.state
+    world.foreign({V2: 1})
+    world.until(Reason.CORRECTED)
+    restored(world, memory)
+    assert isinstance(world.state, Ramping)
+    assert world.past.writes == 1
+
+
+def test_a_write_that_never_happened_is_no_old_copy():
+    """The memory may be ahead of the fence, never behind it."""
+    world = at(TEN)
+    world.loses = 1
+    world.until(Reason.STEP_PASSED)
+    assert (world.past.writes, world.mesh_writes) == (1, 0)
+    restored(world, world.state)
+    assert world.look().reason is Reason.BAKING
+    assert (world.weight, world.past.writes, world.mesh_writes) == (5000, 1, 1)
+
+
+def test_a_fence_that_others_dropped_counts_from_the_beginning():
+    """Another tool wrote the whole object: no fence, no claim; our next write begins a new count."""
+    world = World(state=steady(writes=7), mesh_writes=7)
+    world.until(Reason.STARTED)
+    assert (world.past.writes, world.mesh_writes) == (1, 1)
+    world.until(Reason.PROMOTED)
+
+
+def test_what_was_only_observed_leaves_the_count_as_it_was():
+    """After observe mode an old copy is told by the same number."""
+    world = World(state=steady(writes=3), mesh_epoch=1, mesh_writes=3, observe=True)
+    world.looks(5)
+    assert world.past.virtual
+    world.observe = False
+    world.look()
+    assert (world.past.virtual, world.past.writes) == (False, 3)
 
 
 # --- another route, another backend, the same backend --------------------------------------------

@@ -244,7 +244,7 @@ def test_abort_goes_home_at_once_and_rejects(rung):
         "name": "prod/jazz",
     }
     assert decision.state == RollingBack(
-        steady(rejected=(Revision(V2),), attempt=1).past,
+        steady(rejected=(Revision(V2),), attempt=1, writes=len(world.writes)).past,
         Revision(V2),
         Cause.ABORTED,
         world.now,

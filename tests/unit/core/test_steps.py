@@ -224,7 +224,7 @@ def test_promotion_ends_the_journey():
     world = at(LAST)
     decision = world.until(Reason.PROMOTED, most=90)
     assert decision.state == replace(
-        steady(V2, attempt=1, promoted=(Promoted(Revision(V1), world.now), Promoted(Revision(V2)))),
+        steady(V2, attempt=1, promoted=(Promoted(Revision(V1), world.now), Promoted(Revision(V2))), writes=1),
         intent=decision.state.intent,  # type: ignore[union-attr]
     )
     assert world.look().reason is Reason.NOTHING_NEW

@@ -84,6 +84,7 @@ class World:
     splits: tuple[Split, ...] = (Split.all_on(V1),)
     version: int = 1
     mesh_epoch: int | None = None
+    mesh_writes: int = 0
     epoch: int = 1
     ready: dict[str, int] = field(default_factory=lambda: {V1: 2, V2: 2, V3: 2})
     proxies: dict[str, Proxy] = field(default_factory=lambda: {"edge-1": Proxy()})
@@ -163,7 +164,13 @@ class World:
             for name, proxy in self.proxies.items()
         )
         return MeshSeen(
-            self.splits, f"v{self.version}", dict(self.ready), seen, self.mesh_epoch, self.resolution
+            self.splits,
+            f"v{self.version}",
+            dict(self.ready),
+            seen,
+            self.mesh_epoch,
+            self.resolution,
+            0 if self.mesh_epoch is None else self.mesh_writes,
         )
 
     def sample(self) -> Sample | Unseen:
@@ -227,6 +234,7 @@ class World:
         if action.version != f"v{self.version}":
             self._unwritten = True
             return
+        self.mesh_writes = 1 if self.mesh_epoch is None else self.mesh_writes + 1
         self.splits, self.version, self.mesh_epoch = (action.split,), self.version + 1, self.epoch
         self.writes.append(action)
 

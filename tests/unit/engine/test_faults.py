@@ -1,6 +1,7 @@
 """What each fault outside must lead to (FAILURES 2.1), shown on the true engine over fakes."""
 
 import asyncio
+import copy
 from dataclasses import replace
 from datetime import timedelta
 
@@ -356,6 +357,41 @@ async def test_q2_an_old_backup_of_the_journal_writes_nothing():
     await lab.run(60)
     assert len(lab.mesh.writes) == writes
     assert isinstance(lab.rollout().state, Held)
+
+
+async def test_q2_a_backup_of_the_same_run_writes_nothing_either():
+    """Taken and restored without a start in between: the epoch looks right, the count of writes does not."""
+    lab = await Lab().adopted()
+    backup = copy.deepcopy(lab.memory)
+    await lab.ask("jazz-v2")
+    await lab.run(60)
+    assert (lab.weight("jazz-v2"), str(lab.past().stable)) == (10_000, "jazz-v2")
+    lab.memory = backup
+    lab.start()
+    writes = len(lab.mesh.writes)
+    await lab.run(30)
+    await lab.engine.poll("main")
+    await lab.run(30)
+    assert len(lab.mesh.writes) == writes
+    state = lab.rollout().state
+    assert isinstance(state, Held)
+    assert state.why is Why.FORGOTTEN
+    assert await lab.engine.order(JAZZ, Verb.ADOPT, "ada", "it was promoted", "jazz-v2") == ""
+    await lab.run(30)
+    assert lab.decision().reason.name == "NOTHING_NEW"
+
+
+async def test_q1_a_rollback_that_was_not_recorded_is_not_taken_for_another_journals():
+    """The start finds one write more than it remembers, and everything on stable: nobody has to adopt."""
+    lab = await ramping()
+    lab.memory.unwritable = "disk full"
+    lab.faults["jazz-v2"] = 1.0
+    await lab.run(3)
+    lab.memory.unwritable = ""
+    lab.start()
+    await lab.run(60)
+    assert "FORGOTTEN" not in lab.reasons()
+    assert [revision.backend for revision in lab.past().rejected] == ["jazz-v2"]
 
 
 async def test_d1_killed_between_record_and_write_the_write_is_made_by_the_next_process():
