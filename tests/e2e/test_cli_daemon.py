@@ -174,3 +174,13 @@ def test_once_does_one_pass_without_a_daemon(house: Installation):
     said = json.loads(house.run("once", "-o", "json").stdout)
     assert said["rollouts"][0]["name"] == "prod/jazz"
     assert said["sources"] == [{"name": "main", "problem": "", "complaints": []}]
+
+
+def test_once_says_by_its_exit_code_that_a_person_is_needed(house: Installation):
+    """The route's file is gone, which pages: exit code 1."""
+    house.stop()
+    assert house.site
+    house.site.path.unlink()
+    ended = house.run("once")
+    assert ended.returncode == 1, ended.stderr
+    assert "prod/jazz: the route is gone" in ended.stdout
