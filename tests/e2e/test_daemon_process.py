@@ -66,6 +66,13 @@ def ends(house: Installation, number: signal.Signals) -> float:
     return time.monotonic() - began
 
 
+def gone(house: Installation) -> None:
+    """No socket, no lock, no traceback is left of the process."""
+    assert not socket_of(house.state).exists()
+    assert holder(house.state) is None
+    assert "Traceback" not in house.log
+
+
 def raises(house: Installation) -> list[int]:
     """The canary's weights in the order in which they were decided on, from the audit."""
     entries = house.json("history", "jazz", "--limit", "1000")["entries"]
@@ -91,9 +98,7 @@ def test_d2_a_stop_in_the_middle_of_a_step_changes_nothing(house: Installation, 
             heard.append(supervisor.recv(100))
         assert set(heard[:-1]) == {b"WATCHDOG=1"}
     assert (carried(site), site.path.read_bytes()) == (before, text)
-    assert not socket_of(house.state).exists()
-    assert holder(house.state) is None
-    assert "Traceback" not in house.log
+    gone(house)
     assert house.json("get", "jazz")["rollout"]["state"] == "ramping"
     house.start()
     house.until("steady", seconds=40)
@@ -102,21 +107,10 @@ def test_d2_a_stop_in_the_middle_of_a_step_changes_nothing(house: Installation, 
     assert weights == sorted(set(weights))
 
 
-def test_d2_ctrl_c_is_a_stop_like_any_other(house: Installation, site: Site):
-    """Nothing said but what the log says; the weight stays."""
-    house.start()
-    climb(house)
-    before = carried(site)
-    assert ends(house, signal.SIGINT) < 10
-    assert carried(site) == before
-    assert not socket_of(house.state).exists()
-    assert holder(house.state) is None
-    assert "Traceback" not in house.log
-
-
-def test_what_it_serves_on_loopback(house: Installation):
+def test_what_it_serves_on_loopback(house: Installation, site: Site):
     """/metrics with every family promised, /healthz; the series of a rollout go when its policy goes; alerts
-    that no sink takes are counted; a process that stands still answers nothing.
+    that no sink takes are counted; a process that stands still answers nothing (D4). Ctrl-C in the middle of
+    a step is a stop like any other (D2), though a sink is dead (L3).
     """
     with socket.socket() as reserved, socket.socket() as dead:
         for each in (reserved, dead):
@@ -149,7 +143,11 @@ def test_what_it_serves_on_loopback(house: Installation):
         finally:
             os.kill(house.daemon.pid, signal.SIGCONT)
         until(lambda: get(address, "/healthz")[0] == 200)
-        assert ends(house, signal.SIGTERM) < 10
+        before = carried(site)
+        assert set(before) == {"jazz-v1", "jazz-v2"}
+        assert ends(house, signal.SIGINT) < 10
+    assert carried(site) == before
+    gone(house)
 
 
 def test_i23_observe_mode_writes_no_route_ever(house: Installation, site: Site):
