@@ -62,7 +62,7 @@ def _told(entry: Entry) -> str:
         case _:
             before, after = int(said["before"]), int(said["after"])
             moved = f"{percent(before)} → {percent(after)}: " if before != after else ""
-            return f"{moved}{_sentence(said)}"
+            return f"{moved}{_sentence(said)}{_refusals(said)}"
 
 
 def _dull(entry: Entry) -> bool:
@@ -72,6 +72,10 @@ def _dull(entry: Entry) -> bool:
 
 def _because(said: Any) -> str:
     return f": {said['why']}" if said.get("why") else ""
+
+
+def _refusals(said: Any) -> str:
+    return "".join(f"; an order was refused: {why}" for _, why in said.get("obeyed", ()) if why)
 
 
 def _sentence(said: Any) -> str:

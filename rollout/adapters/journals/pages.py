@@ -62,6 +62,7 @@ def write(connection: sqlite3.Connection, page: Page, epoch: int) -> None:
     row = connection.execute("SELECT weight, since, reason FROM rollouts WHERE name = ?", (name,)).fetchone()
     before, since, reason = row or (NOTHING, at, "")
     after = weight_after(decision, Weight(before))
+    left = NOTHING if isinstance(decision.state, Steady) else after  # a promoted canary is none any more
     if record.outcome:
         result = {"kind": "result", "at": at, "of": chain.intent(connection, name), "outcome": record.outcome}
         chain.append(connection, name, result)
@@ -73,7 +74,7 @@ def write(connection: sqlite3.Connection, page: Page, epoch: int) -> None:
         "INSERT OR REPLACE INTO rollouts (name, at, since, reason, weight, decision, origin, seal) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            name, at, since if reason == decision.reason.name else at, decision.reason.name, after,
+            name, at, since if reason == decision.reason.name else at, decision.reason.name, left,
             page.decision, page.origin, seal(name, page.decision),
         ),
     )  # fmt: skip

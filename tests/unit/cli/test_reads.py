@@ -218,6 +218,26 @@ def test_history_tells_decisions_orders_and_failed_writes(cli: Cli, house: House
     assert len(told) == 4
 
 
+def test_history_tells_which_order_was_refused(cli: Cli, house: House):
+    """Ordered is not yet done: the look that refused it says why."""
+    world = ramping(TEN)
+    given = Order(0, Verb.RESUME, "root", "", SystemClock().now())
+    house.remember(world, world.order(Verb.RESUME), orders=(given,))
+    told = [line.split(" UTC  ", 1)[1] for line in cli("history", "jazz", *house.config).out.splitlines()]
+    assert told[0] == "resume, ordered by root"
+    assert told[1].endswith("; an order was refused: it is not paused")
+
+
+def test_history_after_a_promotion_shows_no_fall(cli: Cli, house: House):
+    """100 % is where the journey ends; at rest nothing moves, and the next one begins at nothing."""
+    world = ramping(LAST)
+    promoted = world.until(Reason.PROMOTED)
+    house.remember(world, promoted, world.until(Reason.NOTHING_NEW))
+    told = [line.split(" UTC  ", 1)[1] for line in cli("history", "jazz", *house.config).out.splitlines()]
+    assert "→ 100 %: jazz-v2 serves everybody" in told[-2]
+    assert told[-1] == "git asks for jazz-v2, and it serves everybody"
+
+
 def test_history_in_json_keeps_everything(cli: Cli, house: House):
     house.remember(ramping(), outcome="written")
     said = cli("history", "jazz", "-o", "json", *house.config).json
