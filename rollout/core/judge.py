@@ -45,7 +45,7 @@ UNCONTROLLED = 60.0
 """Seconds without any stable request after which there is no control to compare with."""
 LEAST_STABLE = 10
 """Stable requests that a block needs before it is judged (ANALYSIS 3.3)."""
-GROSS_LEAST_STABLE = 5
+GROSS_LEAST_STABLE = 3
 """Of these, so many in the gross bet's own block; the rest may come from the blocks before it."""
 FIRST, RELEASE = 0.5, 600.0
 """Capital is released over time: the first share at once, the rest with this time constant (seconds)."""

@@ -286,17 +286,17 @@ def test_no_bet_overflows():
 # --- gross failure -------------------------------------------------------------------------------
 
 
-def test_the_gross_bet_needs_five_of_stable_now_and_ten_lately():
+def test_the_gross_bet_needs_three_of_stable_now_and_ten_lately():
     """A death in the middle of a long block must not be diluted; stable's present must be known."""
-    dead = Tally(20, 20, 5, 0, 1.0)
-    assert gross(dead).fresh
-    assert not gross(dead, dead).fresh
-    assert gross(Tally(20, 20, 4, 0, 1.0)).fresh
-    assert not gross(Tally(1, 0, 10, 0, 1.0)).fresh
-    after = feed(COMPARISON, Tally(1, 0, 10, 0, 1.0), dead)
+    calm, dead, sooner = Tally(1, 0, 10, 0, 1.0), Tally(20, 20, 3, 0, 1.0), Tally(20, 20, 2, 0, 1.0)
+    assert gross(Tally(20, 20, 9, 0, 1.0)).fresh
+    assert not gross(calm).fresh
+    after = feed(COMPARISON, calm, dead)
     assert isinstance(after, ComparisonEvidence)
-    assert after.gross_block == Tally()
-    assert after.recent == (Tally(1, 0, 10, 0, 1.0), dead)
+    assert (after.gross_block, after.recent) == (Tally(), (calm, dead))
+    waiting = feed(COMPARISON, calm, sooner)
+    assert isinstance(waiting, ComparisonEvidence)
+    assert (waiting.gross_block, waiting.recent) == (sooner, (calm,))
 
 
 def test_stables_latest_blocks_are_no_older_than_a_minute():
