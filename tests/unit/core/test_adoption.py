@@ -235,8 +235,8 @@ def restored(world: World, state: State) -> World:
 
 def test_a_backup_of_the_same_run_is_an_old_copy():
     """Its epoch looks right; the fence counts writes that it knows nothing of, and nothing is written."""
-    world = World(state=steady())
-    backup = world.state
+    backup = steady()
+    world = World(state=backup)
     world.until(Reason.PROMOTED)
     wrote = len(world.writes)
     restored(world, backup)
