@@ -15,7 +15,7 @@ JOBS ?= 2
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test bench lock clean
+.PHONY: help setup demo check test bench mutants lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,10 @@ endif
 
 bench: setup ## measure against the budgets; prints JSON
 	@$(BIN)/python -m bench
+
+mutants: setup ## plant faults in the rules about traffic and list those that no test finds (half an hour)
+	@$(BIN)/mutmut run --max-children $(JOBS) >/dev/null 2>&1 || { echo "see: $(BIN)/mutmut run"; exit 1; }
+	@$(BIN)/mutmut results
 
 # Resolved for Python 3.11 and newer on every processor, with the hashes of all files and no index address.
 lock: ## resolve the dependencies anew and write manifests/locks/

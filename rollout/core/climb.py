@@ -59,16 +59,16 @@ def _start(look: Look) -> Turn:
         if state.clock.unready >= READY_DEADLINE:
             return home(look, Cause.NOT_READY, Reason.NEVER_READY, detail=detail, total=state.clock.unready)
         return say(look, Reason.NOT_READY, detail=detail)
-    if look.increment is None or (look.seen.elapsed or 0.0) < RATE_SPAN:
+    seconds = look.seen.elapsed or 0.0
+    if look.increment is None or seconds < RATE_SPAN:
         return say(look, Reason.MEASURING)
-    rate = look.increment.total / (look.seen.elapsed or 1.0)
-    return _climb(look, _first(look, rate), Reason.STARTED)
+    return _climb(look, _first(look, look.increment.total / seconds), Reason.STARTED)
 
 
 def _first(look: Look, rate: float) -> Rung:
     mesh = look.seen.mesh
-    resolution = mesh.resolution if isinstance(mesh, MeshSeen) else 1
-    return ladder.first(look.state.policy, rate, look.seen.look, resolution, fast=look.state.fast)
+    assert isinstance(mesh, MeshSeen)  # noqa: S101 - nothing rises on what was not seen
+    return ladder.first(look.state.policy, rate, look.seen.look, mesh.resolution, fast=look.state.fast)
 
 
 def _probe(look: Look, probe: Probe) -> Turn:
@@ -125,7 +125,7 @@ def _against(look: Look) -> Turn | None:
                 limit=check.max,
             )
         if finding.odds > judge.CALM:
-            return say(look, Reason.SUSPECT, odds=finding.odds)
+            return say(look, Reason.SUSPECT)
     return None
 
 

@@ -35,13 +35,16 @@ def bake_of(rung: Rung, policy: Policy) -> float:
 def first(policy: Policy, rate: float, look: float, resolution: int, *, fast: bool) -> Rung:
     """The first rung above nothing, for ``rate`` requests per second and ``look`` seconds between looks.
 
-    An unknown (or zero) rate gets the smallest weight that the mesh can express.
+    An unknown (or zero) rate gets the smallest weight that the mesh can express. A fast-tracked return is
+    probed however rare its requests are: it never begins above the first step.
     """
     goal = _after_probe(policy, fast=fast)
     top = weight_of(goal, policy)
     if rate <= 0:
         return Probe(Weight(min(resolution, top)), aimed=False)
     aimed = math.ceil(PROBE_REQUESTS / (rate * look) * FULL / resolution) * resolution
+    if fast:
+        aimed = min(aimed, weight_of(Stage(0), policy))
     return Probe(Weight(aimed)) if aimed < top else goal
 
 

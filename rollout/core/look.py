@@ -29,6 +29,8 @@ from rollout.core.model import (
 QUIET = 60.0
 QUIET_LOOKS = 5
 """A canary that completes nothing for the longer of these gives no evidence (ANALYSIS 3.8)."""
+MOST_ODDS = 1e6
+"""A million to one is told of anything beyond it."""
 BAKED_LOOKS = 3
 """A look bears witness to the seconds of so many looks at most: who did not look was blind (law 5)."""
 
@@ -76,7 +78,7 @@ class Look:
             "canary_failed": counts.canary_x,
             "stable_requests": counts.stable_n,
             "stable_failed": counts.stable_x,
-            "odds": max(finding.odds for finding in self.findings),
+            "odds": min(MOST_ODDS, max(finding.odds for finding in self.findings)),
             "baked": self.state.clock.baked,
         }
 

@@ -53,8 +53,6 @@ Rule = Callable[[Look], Turn | None]
 
 SETTLING_DEADLINE = 60.0
 """Seconds after which a mesh that does not carry a weight is a page."""
-MOST_ODDS = 1e6
-"""A million to one is told of anything beyond it."""
 BREAKER_CAP = 3600.0
 """Seconds of blindness that even an open breaker excuses (FAILURES 2.2)."""
 
@@ -215,13 +213,12 @@ def _failing(look: Look) -> Turn | None:
         if finding.verdict is not Verdict.FAILING:
             continue
         if isinstance(finding.check, Comparison):
-            return home(look, Cause.WORSE, Reason.WORSE, odds=min(finding.odds, MOST_ODDS))
+            return home(look, Cause.WORSE, Reason.WORSE)
         counts = look.state.counts[look.findings.index(finding)]
         limits: dict[str, Fact] = {
             "canary_share": judge.share(counts.canary_x, counts.canary_n),
             "limit": finding.check.max,
             "tally": tell(counts),
-            "odds": min(finding.odds, MOST_ODDS),
         }
         return home(look, Cause.OVER_LIMIT, Reason.OVER_LIMIT, **limits)
     return None

@@ -30,7 +30,7 @@ def carry_over(state: Ramping, asked: Policy) -> Ramping | None:
         return state
     if not _same_or_tighter(state.policy, asked):
         return None
-    if state.policy.analysis.checks == asked.analysis.checks or not state.evidence:
+    if state.policy.analysis.checks == asked.analysis.checks:
         return replace(state, policy=asked)
     pairs = [_kept(state, check) for check in asked.analysis.checks]
     return replace(

@@ -216,6 +216,19 @@ def test_adopting_what_was_stable_keeps_its_revision():
     assert world.ramp.past.stable == Revision(V1, "sha256:1")
 
 
+def test_adopting_keeps_count_of_the_journeys_and_the_content_that_git_names():
+    """Alerts are told apart by the journey's number; the revision is what git says of that backend."""
+    world = World(policy(V1, revision=Revision(V1, "sha256:1")), state=Unadopted(3), mesh_epoch=7)
+    world.look()
+    assert world.state == Held(Unadopted(3), Why.FORGOTTEN)
+    world.order(Verb.ADOPT, V1)
+    assert (world.past.attempt, world.past.stable) == (3, Revision(V1, "sha256:1"))
+    world = World(policy(V2), mesh_epoch=7)
+    world.look()
+    world.order(Verb.ADOPT, V1)
+    assert (world.past.attempt, world.past.stable) == (1, Revision(V1))
+
+
 def test_a_fence_that_moves_again_after_adoption_is_held_again():
     """Adopting overrules the mark that was there, not the next one: somebody else is writing."""
     world = World(policy(V1), mesh_epoch=7)

@@ -1,5 +1,6 @@
 """The beginning: readiness and its deadline, the request rate, the probe."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -161,6 +162,14 @@ def test_the_probe_aims_at_ten_requests_a_look(rate, look, resolution, first):
     assert [action.split.weight(V2) for action in decision.actions] == [world.weight]
 
 
+def test_the_rate_is_requests_by_the_time_they_took():
+    """Half a second between the first two looks, as the daemon makes them."""
+    for seconds in (0.5, 2.0):
+        world = begun(rate=2000.0)
+        world.look(seconds)
+        assert world.ramp.rung == Probe(Weight(50))
+
+
 def test_the_first_raise_stages_the_way_home():
     """The action bears the all-stable split and the version it is conditional on."""
     world = begun()
@@ -256,6 +265,9 @@ def test_a_probe_chosen_blindly_is_aimed_once_the_rate_is_known():
     world = probing(1, aimed=False, rate=0.0)
     world.count("edge-1", V1, RATE_REQUESTS - 1)
     assert world.look().reason is Reason.PROBING
+    exactly = replace(world, failing={}, _done=dict(world._done))
+    exactly.count("edge-1", V2, 1)
+    assert exactly.look().reason is Reason.RAISED
     world.count("edge-1", V1, 6000 - (RATE_REQUESTS - 1))
     decision = world.look()
     assert decision.reason is Reason.RAISED

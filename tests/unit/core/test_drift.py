@@ -271,9 +271,14 @@ def test_resume_under_a_freeze_waits_for_its_end():
     world.look()
     world.holds = FROZEN
     assert world.order(Verb.RESUME).obeyed == ((1, ""),)
+    assert world.ramp.intent == Intent(f"v{world.version}", world.now, shown=(Split.all_on(V1),))
     world.looks(10)
     assert world.weight == 0
     assert isinstance(world.state, Ramping)
+    world.version += 1
+    world._unwritten = True
+    assert world.look().reason is Reason.SETTLING
+    world.version -= 1
     world.holds = ()
     world.look()
     assert world.weight == 1000
@@ -288,6 +293,8 @@ def test_a_canary_lowered_to_nothing_is_not_rejected_for_being_silent():
     assert world.look().reason is Reason.LOWERED
     world.ready[V2] = 2
     world.order(Verb.RESUME)
+    clock = world.ramp.clock
+    assert (clock.settling, clock.blind, clock.quiet) == (0.0, 0.0, 0.0)
     world.until(Reason.BAKING, most=3)
     assert world.weight == 1000
 

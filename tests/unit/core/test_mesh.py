@@ -118,6 +118,19 @@ def test_most_proxies_away_is_no_evidence():
     assert decision.facts["detail"] == "too few proxies answer: edge-1: timed out; edge-2: timed out"
 
 
+def test_what_a_silent_proxy_counted_is_counted_when_it_answers_again():
+    """Nothing is lost in the gap."""
+    world = at(TEN, proxies={f"edge-{number}": Proxy() for number in (1, 2, 3)}, rate=0.0)
+    before = world.ramp.counts[0].canary_n
+    world.proxies["edge-3"] = Proxy(unreachable="timed out")
+    world.count("edge-3", V2, 40)
+    world.look()
+    assert world.ramp.counts[0].canary_n == before
+    world.proxies["edge-3"] = Proxy()
+    world.look()
+    assert world.ramp.counts[0].canary_n == before + 40
+
+
 def test_a_mesh_that_cannot_be_read_on_the_way_up_is_left_alone():
     """Nothing is written on what was not seen; the bets go on, and so does the way home."""
     world = at(TEN, mesh_gone=Unseen("edge.yaml: permission denied"))
@@ -168,11 +181,15 @@ def counted(world: World, canary: int, stable: int) -> Reason:
         (TEN, 49, 951, False),
         (TEN, 19, 81, True),  # three sigma of a hundred are nine points
         (TEN, 20, 80, False),
+        (TEN, 32, 168, True),  # three sigma of two hundred are 6.4 points
+        (TEN, 33, 167, False),
         (TEN, 0, 99, True),
         (TEN, 0, 199, False),
         (LAST, 20, 2, True),
         (LAST, 0, 21, True),
         (LAST, 0, 22, False),  # twenty expected, none seen
+        (Probe(Weight(2500)), 0, 79, True),
+        (Probe(Weight(2500)), 0, 80, False),  # exactly twenty expected
         (Probe(Weight(10)), 4, 95, True),
         (Probe(Weight(10)), 60, 940, False),
     ],

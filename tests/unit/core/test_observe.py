@@ -8,6 +8,7 @@ from rollout.core.model import (
     Cause,
     Held,
     Past,
+    Promoted,
     Ramping,
     Real,
     Revision,
@@ -107,7 +108,8 @@ def test_a_life_that_was_only_observed_is_forgotten_when_that_ends():
     assert world.ramp.past.attempt == 2
 
 
-REJECTED = replace(steady().past, rejected=(Revision(V3),), attempt=4, epoch=2)
+BEFORE = (Promoted(Revision(V3), NOON),)
+REJECTED = replace(steady().past, rejected=(Revision(V3),), promoted=BEFORE, attempt=4, epoch=2)
 LIVES = {
     "steady": Steady(REJECTED),
     "ramping": replace(at(FIFTY).ramp, past=REJECTED),
@@ -123,12 +125,13 @@ def test_what_was_true_before_observe_mode_is_true_again_after_it(state):
     world.looks(120)
     past = past_of(world.state)
     assert past is not None
-    assert past.real == Real(Revision(V1), ROUTE, (Revision(V3),), (), 2)
+    assert past.real == Real(Revision(V1), ROUTE, (Revision(V3),), BEFORE, 2)
     world.observe = False
     decisions = world.looks(4)
     after = past_of(world.state)
     assert after is not None
     assert (after.stable, after.rejected, after.epoch) == (Revision(V1), (Revision(V3),), 2)
+    assert (after.promoted, after.attempt) == (BEFORE, past.attempt)
     assert (after.virtual, after.real) == (False, None)
     assert [decision.reason for decision in decisions] == [
         Reason.DRIFT,

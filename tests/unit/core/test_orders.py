@@ -265,6 +265,14 @@ def test_aborting_twice_is_once():
     assert (decision.obeyed, decision.reason) == (((7, ""),), Reason.GOING_HOME)
 
 
+def test_two_aborts_in_one_look_are_one():
+    """Both are answered, and the look is the abort's."""
+    world = at(TEN)
+    decision = world.look(orders=[order(Verb.ABORT, number=1, actor="ben"), order(Verb.ABORT, number=2)])
+    assert (decision.reason, decision.obeyed) == (Reason.ABORTED, ((1, ""), (2, "")))
+    assert decision.facts["actor"] == "ben"
+
+
 def test_an_abort_is_taken_before_the_orders_that_came_earlier():
     """It goes first whatever its number; the others are answered in their order."""
     world = at(TEN)

@@ -77,6 +77,34 @@ def test_bake_counts_only_while_evidence_arrives():
     assert world.ramp.clock.baked == 2.0
 
 
+def quiet(every: float = 1.0) -> World:
+    """The canary's last request was completed in the last look."""
+    world = at(TEN, rate=0.0, look_every=every)
+    world.count("edge-1", V2, 1)
+    world.look()
+    return world
+
+
+def test_a_minute_without_a_canary_request_is_silence_and_not_a_moment_less():
+    """Counted from the last completed request; a request ends it in the very look that counts it."""
+    world = quiet()
+    assert world.look(60.0).reason is Reason.BAKING
+    assert world.look(5000.0, elapsed=None).reason is Reason.BAKING
+    assert world.look(0.5).reason is Reason.BLIND
+    world = quiet()
+    world.look(59.0)
+    world.count("edge-1", V2, 1)
+    assert world.look(5.0).reason is Reason.BAKING
+    assert world.ramp.clock.quiet == 0.0
+
+
+def test_five_looks_without_a_canary_request_are_silence_where_looks_are_rare():
+    """The longer of a minute and five looks."""
+    world = quiet(every=20.0)
+    assert world.look(100.0).reason is Reason.TOO_FEW
+    assert world.look(1.0).reason is Reason.BLIND
+
+
 def test_bake_counts_only_while_the_traffic_follows():
     """A proxy that carries the weight on paper bakes nothing (M3, R5)."""
     world = at(TEN, rate=0.0)
@@ -143,8 +171,9 @@ def test_a_baked_step_needs_some_stable_requests():
 
 def test_the_requests_of_one_step_do_not_pass_the_next():
     """Each rung's proof begins anew, the bets go on."""
-    world = at(TEN)
+    world = at(TEN, rate=30.0)
     world.looks(57)
+    assert world.ramp.flow != Flow()
     bets = world.ramp.evidence[0]
     world.until(Reason.STEP_PASSED)
     after = world.ramp
@@ -244,10 +273,10 @@ def test_a_policy_of_one_step_is_a_policy():
 # --- the fast track ------------------------------------------------------------------------------
 
 
-def returning(ago: float, **changes: Any) -> World:
+def returning(ago: float, rate: float = 1000.0, **changes: Any) -> World:
     """Git goes back to what was stable so many seconds ago."""
     past = Past(Revision(V2), ROUTE, promoted=(Promoted(Revision(V1), NOON), Promoted(Revision(V2))))
-    world = World(policy(V1, **changes), state=Steady(past), rate=1000.0)
+    world = World(policy(V1, **changes), state=Steady(past), rate=rate)
     world.foreign({V2: 1})
     world.now = NOON + timedelta(seconds=ago - 1)
     world.look()
@@ -267,6 +296,15 @@ def test_a_return_to_a_known_revision_is_probed_and_goes_straight_to_the_last_st
     assert stages[0] == Probe(Weight(100))
     assert [rung for rung in stages if isinstance(rung, Stage)] == [LAST]
     assert world.splits == (Split.all_on(V1),)
+
+
+def test_a_return_of_a_rarely_asked_service_is_probed_too():
+    """Ten requests a look would be all of them: it begins no higher than others, and needs a good look."""
+    world = returning(100.0, rate=5.0)
+    world.until(Reason.STARTED, most=2)
+    assert world.splits == (Split.between(V2, V1, 1000),)
+    world.until(Reason.RAISED, most=20)
+    assert world.splits == (Split.between(V2, V1, 2000),)
 
 
 def test_a_return_is_judged_like_everybody():
