@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -229,6 +230,19 @@ async def test_a_source_that_the_settings_no_longer_name_is_forgotten_for_good()
     lab.start()
     assert set(lab.engine.catalogue.policies) == {"new"}
     assert set(lab.engine.catalogue.in_force) == {"prod/jazz"}
+
+
+async def test_g1_a_source_that_is_silent_for_an_hour_is_a_page():
+    """News after three polls, a page after an hour, and nothing between or after."""
+    lab = await Lab().adopted()
+    lab.source.cut()
+    for _ in range(3 * 120):
+        lab.clock.advance(30)
+        await lab.engine.poll("main")
+        await lab.postman.sweep()
+    told = [alert for alert in lab.sink.arrived if alert.reason == "SOURCE"]
+    assert [alert.level for alert in told] == [Level.NOTIFY, Level.PAGE]
+    assert told[1].at - told[0].at == timedelta(seconds=3_600 - 90)
 
 
 async def test_g4_a_page_is_not_taken_for_news_told_before_it():
