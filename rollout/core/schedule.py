@@ -22,6 +22,7 @@ from rollout.core.model import (
     Window,
     Withdrawn,
 )
+from rollout.core.reason import Reason
 
 HEARTBEAT = 30.0
 """Seconds between looks at a rollout at rest: for drift only."""
@@ -30,6 +31,18 @@ RATE_LOOK = 0.5
 RETRY_LOOK = 5.0
 """Seconds between looks while something outside stands in the way of a beginning."""
 DEFAULT_LOOK = 1.0
+OUTSIDE = frozenset(
+    {
+        Reason.PAUSED,
+        Reason.SUSPENDED,
+        Reason.FROZEN,
+        Reason.WINDOW_CLOSED,
+        Reason.REWRITTEN,
+        Reason.SHARED_TARGET,
+        Reason.GIT_LOST,
+    }
+)
+"""Reasons not to rise that no look at the mesh or the counters can end."""
 
 
 def is_open(windows: tuple[Window, ...], now: datetime) -> bool:
@@ -44,12 +57,6 @@ def opens(windows: tuple[Window, ...], now: datetime) -> datetime:
     if is_open(windows, now):
         return now
     return min(since for window in windows for since, _ in _spans(window, now) if since > now)
-
-
-def boundary(windows: tuple[Window, ...], now: datetime) -> datetime | None:
-    """The next instant at which a window opens or closes."""
-    edges = [edge for window in windows for span in _spans(window, now) for edge in span if edge > now]
-    return min(edges, default=None)
 
 
 def look_interval(policy: Policy, least: float) -> float:
@@ -67,9 +74,13 @@ def ripe_in(state: State) -> float | None:
             return None
 
 
-def next_look(state: State, policy: Policy | Withdrawn, least: float) -> float:
-    """Seconds until this state wants to be looked at again."""
+def next_look(state: State, policy: Policy | Withdrawn, least: float, reason: Reason | None = None) -> float:
+    """Seconds until this state wants to be looked at again. At weight 0, what only people, neighbours or the
+    calendar can end (``reason``) is not looked at often: they are heard of when they speak.
+    """
     match state:
+        case Ramping(rung=Waiting()) if reason in OUTSIDE:
+            return RETRY_LOOK
         case Ramping(rung=Waiting(), policy=ramp):
             return min(RATE_LOOK, look_interval(ramp, least))
         case Ramping(policy=ramp):

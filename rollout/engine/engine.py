@@ -145,7 +145,8 @@ class Engine:
             wrote = bool(decision.actions) and not rollout.failed
         finally:
             asked = rollout.asked
-            interval = next_look(rollout.state, asked, self.settings.guard.min_look)
+            reason = rollout.decision.reason if rollout.decision else None
+            interval = next_look(rollout.state, asked, self.settings.guard.min_look, reason)
             rollout.pace(self.clock.monotonic(), interval, wrote=wrote, ripe_in=ripe_in(rollout.state))
             if rollout.again:
                 rollout.due = self.clock.monotonic()

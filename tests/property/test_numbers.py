@@ -113,16 +113,13 @@ windows = st.builds(
 @quick
 @given(st.lists(windows, min_size=1, max_size=3).map(tuple), instants)
 def test_weight_may_rise_at_the_opening_and_not_a_moment_before(given_windows, now):
-    """`opens` is the first open instant, `boundary` the next change of the answer or earlier."""
+    """`opens` is the first open instant."""
     opens = schedule.opens(given_windows, now)
     assert opens >= now
-    edge = schedule.boundary(given_windows, now)
     if not schedule.is_open(given_windows, now):
         moment = timedelta(microseconds=1)
         before = opens - moment
         assert before < now or not schedule.is_open(given_windows, before)
-        assert edge is not None
-        assert now < edge <= opens
-    if edge is not None:
-        middle = now + (edge - now) / 2
-        assert schedule.is_open(given_windows, middle) is schedule.is_open(given_windows, now)
+        middle = now + (opens - now) / 2
+        assert not schedule.is_open(given_windows, middle)
+        assert schedule.is_open(given_windows, opens)

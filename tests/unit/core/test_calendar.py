@@ -87,7 +87,6 @@ def test_without_windows_weight_may_always_rise():
     """No window is no restriction."""
     assert schedule.is_open((), NOON)
     assert schedule.opens((), NOON) == NOON
-    assert schedule.boundary((), NOON) is None
 
 
 def test_any_open_window_will_do():
@@ -111,21 +110,6 @@ def test_any_open_window_will_do():
 def test_the_next_opening(windows, now, opens):
     """The sentence of a closed window says when it opens."""
     assert schedule.opens(windows, when(now)) == when(opens)
-
-
-@pytest.mark.parametrize(
-    ("windows", "now", "edge"),
-    [
-        ((OFFICE,), "2026-03-02T07:00", "2026-03-02T08:00"),
-        ((OFFICE,), "2026-03-02T08:00", "2026-03-02T15:00"),
-        ((OFFICE,), "2026-03-06T15:00", "2026-03-09T08:00"),
-        ((NIGHT,), "2026-03-07T01:00", "2026-03-07T06:00"),
-        ((OFFICE, NIGHT), "2026-03-06T14:00", "2026-03-06T15:00"),
-    ],
-)
-def test_the_next_boundary_is_when_to_look_again(windows, now, edge):
-    """Opening or closing, whichever comes first."""
-    assert schedule.boundary(windows, when(now)) == when(edge)
 
 
 def test_a_closed_window_holds_and_says_when_it_opens():
@@ -287,3 +271,12 @@ def test_a_step_is_ripe_when_its_bake_is_earned():
 def test_a_world_needs_no_calendar():
     """The sanity of the tests above: Monday noon."""
     assert World().now.weekday() == 0
+
+
+@pytest.mark.parametrize("reason", sorted(schedule.OUTSIDE, key=str))
+def test_what_only_others_can_end_is_not_looked_at_often(reason):
+    """A thousand frozen beginnings cost little; at a weight the canary is still watched."""
+    waiting = replace(RAMP, rung=Waiting())
+    assert schedule.next_look(waiting, policy(), 1.0, reason) == 5.0
+    assert schedule.next_look(waiting, policy(), 1.0, Reason.MEASURING) == 0.5
+    assert schedule.next_look(RAMP, policy(), 1.0, reason) == 1.0
