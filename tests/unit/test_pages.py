@@ -70,6 +70,7 @@ def test_every_alert_is_explained() -> None:
     explained = {name: level for name, level, *_ in rows}
     told = {reason.name: reason.level.name.lower() for reason in Reason if reason.level > Level.EVENT}
     assert explained.pop("SOURCE") == "notify, page"  # a repository's, not a rollout's
+    assert explained.pop("COMMON_CAUSE") == "page"  # of many rollouts together
     assert explained == told
     assert len(rows) == len(told) + 1
 
