@@ -158,7 +158,6 @@ def _tick(
         blind=clock.blind + seconds if silence else 0.0,
         quiet=0.0 if counted is not None and counted.canary_n else clock.quiet + seconds,
         unready=unready,
-        total=clock.total + seconds,
         carried=carried,
     )
 

@@ -151,6 +151,7 @@ def _begin(state: Steady, asked: Policy, seen: Observation, facts: dict[str, Fac
         fast=is_known(past, revision, seen.now, asked.revert_window),
         evidence=evidence_of(asked),
         counts=(Tally(),) * len(asked.analysis.checks),
+        intent=state.intent,
     )
     look = look_at(ramp, asked, replace(seen, elapsed=None))
     return Turn(look.state, Reason.MEASURING, facts)

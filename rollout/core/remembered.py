@@ -179,7 +179,7 @@ class Haste(Enum):
 @dataclass(frozen=True, slots=True)
 class Clock:
     """Seconds of the present rung: baked (seen at its weight, evidence arriving), spent settling, blind
-    (no evidence), quiet (since the last completed canary request), without a ready endpoint, and in all.
+    (no evidence), quiet (since the last completed canary request) and without a ready endpoint.
     ``carried``: the last look saw the mesh carry the rung's weight.
     """
 
@@ -188,7 +188,6 @@ class Clock:
     blind: float = 0.0
     quiet: float = 0.0
     unready: float = 0.0
-    total: float = 0.0
     carried: bool = False
 
 

@@ -8,6 +8,7 @@ from rollout.core.model import (
     EVERYTHING,
     Cause,
     Held,
+    Intent,
     Past,
     Promoted,
     Ramping,
@@ -102,6 +103,23 @@ def test_a_person_settles_a_mixture():
     assert decision.obeyed == ((1, ""),)
     assert isinstance(decision.state, Ramping)
     assert decision.state.past.stable == Revision(V1)
+
+
+def test_adopting_a_backend_without_endpoints_waits_for_one():
+    """Nothing is sent to nobody; what the mesh showed when the person spoke was known to them."""
+    world = World(ready={V1: 0, V2: 2})
+    world.foreign({V1: 30, V2: 70})
+    shown = world.splits
+    decision = world.order(Verb.ADOPT, V1)
+    assert decision.actions == ()
+    assert isinstance(decision.state, Ramping)
+    assert decision.state.past.stable == Revision(V1)
+    assert decision.state.intent == Intent(f"v{world.version}", world.now, shown=shown)
+    assert world.splits == shown
+    assert world.look().reason is Reason.SETTLING
+    world.ready[V1] = 1
+    assert world.look().reason is Reason.SETTLING
+    assert world.splits == (Split.all_on(V1),)
 
 
 @pytest.mark.parametrize("argument", ["", V3])

@@ -299,6 +299,17 @@ def test_a_canary_lowered_to_nothing_is_not_rejected_for_being_silent():
     assert world.weight == 1000
 
 
+def test_resuming_while_blind_begins_to_wait_for_evidence_anew():
+    """How long it was blind while nobody was to see it does not count."""
+    world = at()
+    world.foreign({V1: 1})
+    world.metrics_gone = Unseen("away")
+    world.looks(2000, every=10)
+    decision = world.order(Verb.RESUME)
+    assert isinstance(decision.state, Ramping)
+    assert (decision.state.clock.blind, world.weight) == (0.0, 1000)
+
+
 def test_a_canary_lowered_to_something_is_still_judged():
     """Held, it goes home when it is worse, when it is silent for too long, when it loses its endpoints."""
     for spoil, reason in (

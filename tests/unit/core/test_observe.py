@@ -109,7 +109,7 @@ def test_a_life_that_was_only_observed_is_forgotten_when_that_ends():
 
 
 BEFORE = (Promoted(Revision(V3), NOON),)
-REJECTED = replace(steady().past, rejected=(Revision(V3),), promoted=BEFORE, attempt=4, epoch=2)
+REJECTED = replace(steady().past, rejected=(Revision(V3),), promoted=BEFORE, attempt=4, epoch=2, writes=5)
 LIVES = {
     "steady": Steady(REJECTED),
     "ramping": replace(at(FIFTY).ramp, past=REJECTED),
@@ -121,17 +121,17 @@ LIVES = {
 def test_what_was_true_before_observe_mode_is_true_again_after_it(state):
     """Stable, the rejected and the fence are as they were: nobody comes back by switching it."""
     world = at(FIFTY, asked=policy(V3))
-    world.state, world.observe = state, True
+    world.state, world.observe, world.mesh_writes = state, True, 5
     world.looks(120)
     past = past_of(world.state)
     assert past is not None
-    assert past.real == Real(Revision(V1), ROUTE, (Revision(V3),), BEFORE, 2)
+    assert past.real == Real(Revision(V1), ROUTE, (Revision(V3),), BEFORE, 2, 5)
     world.observe = False
     decisions = world.looks(4)
     after = past_of(world.state)
     assert after is not None
     assert (after.stable, after.rejected, after.epoch) == (Revision(V1), (Revision(V3),), 2)
-    assert (after.promoted, after.attempt) == (BEFORE, past.attempt)
+    assert (after.promoted, after.attempt, after.writes) == (BEFORE, past.attempt, 6)
     assert (after.virtual, after.real) == (False, None)
     assert [decision.reason for decision in decisions] == [
         Reason.DRIFT,

@@ -171,8 +171,8 @@ def test_a_baked_step_needs_some_stable_requests():
 
 def test_the_requests_of_one_step_do_not_pass_the_next():
     """Each rung's proof begins anew, the bets go on."""
-    world = at(TEN, rate=30.0)
-    world.looks(57)
+    world = at(TEN, rate=13.0)
+    world.looks(58)
     assert world.ramp.flow != Flow()
     bets = world.ramp.evidence[0]
     world.until(Reason.STEP_PASSED)
