@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from rollout.core.action import wanted_split
 from rollout.core.explain import why
@@ -17,9 +17,10 @@ from rollout.core.moment import Moment
 from rollout.core.past import past_of
 from rollout.core.schedule import next_look, ripe_in
 from rollout.policy.codec import decode, encode
+from tests.property.examples import examples
 from tests.property.lives import live, lives
 
-quick = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+quick = examples(80)
 
 
 @quick

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import time, timedelta
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rollout.core.model import (
@@ -26,6 +26,7 @@ from rollout.core.model import (
 )
 from rollout.core.past import past_of
 from rollout.core.reason import Reason
+from tests.property.examples import examples
 from tests.property.referee import Referee
 from tests.unit.core.world import V1, V2, V3, Proxy, judged, order, policy
 
@@ -122,10 +123,9 @@ acts: st.SearchStrategy[Act] = st.one_of(
     st.builds(later, st.sampled_from((-3, 1, 30))),
 )
 plays = st.lists(acts, min_size=6, max_size=30)
-quick = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
-@quick
+@examples(100)
 @given(plays)
 def test_no_play_breaks_a_law(play: list[Act]):
     """Never above what was authorised, no rung skipped or raised twice, never without proof or while held,
@@ -150,7 +150,7 @@ def heal(world: Referee) -> None:
     )
 
 
-@settings(quick, max_examples=60)
+@examples(60)
 @given(plays)
 def test_when_the_faults_stop_it_comes_to_rest(play: list[Act]):
     """I20: within the steps' time and the deadlines at rest, or waiting for a person; then no more writes."""
@@ -177,7 +177,7 @@ def test_when_the_faults_stop_it_comes_to_rest(play: list[Act]):
     assert len(world.writes) == writes
 
 
-@settings(quick, max_examples=60)
+@examples(60)
 @given(plays)
 def test_an_abort_is_home_at_the_next_look_that_can_write(play: list[Act]):
     """I22, I7: after an accepted abort nothing rises; with mesh and stable alive, home is one look away."""

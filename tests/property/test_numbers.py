@@ -2,16 +2,17 @@
 
 from datetime import UTC, datetime, time, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rollout.core import judge, schedule
 from rollout.core.counters import baseline, increment
 from rollout.core.model import FULL, Comparison, Evidence, Limit, Sample, Split, Tally, Window
+from tests.property.examples import examples
 from tests.property.strategies import samples
 from tests.unit.core.world import V1, V2
 
-quick = settings(max_examples=150, deadline=None)
+quick = examples(150)
 
 names = st.text("abc", min_size=1, max_size=3)
 weights = st.dictionaries(names, st.integers(0, 10**9), min_size=1, max_size=6).filter(
