@@ -12,6 +12,7 @@ import pytest
 from rollout.core.machine import BREAKER_CAP
 from rollout.core.model import (
     Cause,
+    Comparison,
     Hold,
     Limit,
     NoDataRule,
@@ -171,7 +172,19 @@ def test_fail_over_an_absolute_limit_rolls_back_at_once(hold, breaker_open):
     world.failing[V2] = 1.0
     decision = world.look()
     assert (decision.verdict, decision.reason) == (Verdict.FAILING, Reason.OVER_LIMIT)
+    assert isinstance(decision.state, RollingBack)
+    assert decision.state.cause is Cause.OVER_LIMIT
     assert world.weight == 0
+
+
+def test_the_check_that_failed_is_told_by_its_own_counts():
+    """Throttled requests are none of the limit's: its sentence counts what it counts."""
+    asked = policy(analysis=judged(checks=(Comparison(("429",)), Limit(0.05))))
+    world = at(Stage(0), asked=asked, failing={V2: 1.0})
+    decision = world.last
+    assert decision is not None
+    assert decision.reason is Reason.OVER_LIMIT
+    assert decision.facts["tally"] == "canary 10 of 10 failed (100.00%), stable 0 of 90 failed (0.00%)"
 
 
 @any_hold
