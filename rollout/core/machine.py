@@ -66,7 +66,7 @@ def decide(state: State, asked: Policy | Withdrawn, seen: Observation) -> Decisi
     turn = Turn(state, Reason.ABORTED, abort) if abort else _turn(state, asked, seen)
     after, actions = enact(turn, seen)
     if seen.observe:
-        after = _dreamt(after, before)
+        after = dreamt(after, before)
     facts = {"name": asked.name, **turn.facts}
     return Decision(after, turn.reason, facts, turn.verdict, actions, obeyed, turn.counted)
 
@@ -85,14 +85,6 @@ def _turn(state: State, asked: Policy | Withdrawn, seen: Observation) -> Turn:
             return _stay_held(state, asked, seen)
         case _:
             assert_never(state)
-
-
-def _dreamt(state: State, before: Past | None) -> State:
-    match state:
-        case Steady(past=past) | Ramping(past=past) | RollingBack(past=past):
-            return replace(state, past=dreamt(past, before))
-        case _:
-            return state
 
 
 # --- at rest -------------------------------------------------------------------------------------
@@ -296,6 +288,13 @@ def _nowhere_to_fall(look: Look) -> Turn | None:
     return None
 
 
+def _observer_broken(look: Look) -> Turn | None:
+    """A person hears of it whoever holds the rollout."""
+    if look.silence and look.seen.breaker_open:
+        return say(look, Reason.BREAKER_OPEN, detail=look.silence)
+    return None
+
+
 def _held_back(look: Look) -> Turn | None:
     """People, neighbours and the calendar; the evidence goes on counting."""
     state, asked, seen = look.state, look.state.policy, look.seen
@@ -317,8 +316,6 @@ def _blind(look: Look) -> Turn | None:
     clock, rule = look.state.clock, look.state.policy.analysis.no_data
     if look.weight == NOTHING and clock.blind >= rule.hold:
         return say(look, Reason.BLIND_HELD, detail=look.silence, blind=clock.blind)
-    if look.seen.breaker_open:
-        return say(look, Reason.BREAKER_OPEN, detail=look.silence)
     return say(look, Reason.BLIND, detail=look.silence, blind=clock.blind, deadline=rule.hold)
 
 
@@ -329,6 +326,7 @@ RULES: tuple[Rule, ...] = (
     _mesh_unseen,
     _settling,
     _nowhere_to_fall,
+    _observer_broken,
     _held_back,
     _blind,
     rise,

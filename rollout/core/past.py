@@ -40,8 +40,16 @@ def counted(state: State, writes: int) -> State:
             return state
 
 
-def dreamt(past: Past, before: Past | None) -> Past:
-    """A past of observe mode, which keeps what was true ``before`` it."""
+def dreamt(state: State, before: Past | None) -> State:
+    """A state of observe mode, which keeps what was true ``before`` it."""
+    match state:
+        case Steady(past=past) | Ramping(past=past) | RollingBack(past=past):
+            return replace(state, past=_virtual(past, before))
+        case _:
+            return state
+
+
+def _virtual(past: Past, before: Past | None) -> Past:
     if past.virtual:
         return past
     if before is None:

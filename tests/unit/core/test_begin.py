@@ -117,6 +117,7 @@ def test_a_mesh_that_cannot_tell_readiness_is_trusted():
 
 def test_a_baseline_too_young_says_nothing_of_the_rate():
     """Fewer than 0.2 s, or no span at all after a restart: another look."""
+    assert RATE_SPAN == 0.2
     world = begun()
     assert world.look(RATE_SPAN / 2).reason is Reason.MEASURING
     assert world.look(elapsed=None).reason is Reason.MEASURING
@@ -262,6 +263,7 @@ def test_a_suspect_canary_does_not_double():
 
 def test_a_probe_chosen_blindly_is_aimed_once_the_rate_is_known():
     """From the least weight straight to the right probe, when five requests of either arm tell the rate."""
+    assert RATE_REQUESTS == 5
     world = probing(1, aimed=False, rate=0.0)
     world.count("edge-1", V1, RATE_REQUESTS - 1)
     assert world.look().reason is Reason.PROBING

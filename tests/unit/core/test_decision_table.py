@@ -283,6 +283,9 @@ def test_an_open_breaker_suspends_the_deadline(hold, stable_ready):
     assert not any(decision.actions for decision in decisions)
     assert world.weight == 1000
     assert {decision.reason for decision in decisions[59:]} == {Reason.BREAKER_OPEN}
+    before = Reason.BREAKER_OPEN if stable_ready else Reason.STABLE_NOT_READY
+    assert {decision.reason for decision in decisions[:59]} == {before}
+    assert before.level is Level.PAGE
     assert Reason.BREAKER_OPEN.level is Level.PAGE
 
 
@@ -351,6 +354,66 @@ def test_an_abort_is_never_held(hold, breaker_open):
     hold(world)
     assert world.order(Verb.ABORT).reason is Reason.ABORTED
     assert world.weight == 0
+
+
+def lose_endpoints(world: World) -> None:
+    world.ready[V2] = 0
+
+
+def fail(world: World) -> None:
+    world.failing[V2] = 1.0
+
+
+def revert(world: World) -> None:
+    world.asks(revision=policy(V1).revision)
+
+
+def go_blind(world: World) -> None:
+    world.metrics_gone = DEAD
+    world.looks(590, every=10.0)
+
+
+def hide_the_mesh(world: World) -> None:
+    world.mesh_gone = Unseen("away")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason", "rejected"),
+    [
+        (fail, revert, Reason.WORSE, True),
+        (fail, lose_endpoints, Reason.WORSE, True),
+        (revert, lose_endpoints, Reason.REVERTED, False),
+        (go_blind, lose_endpoints, Reason.LOST_ENDPOINTS, True),
+        (go_blind, hide_the_mesh, Reason.NO_DATA_TOO_LONG, True),
+        (fail, hide_the_mesh, Reason.WORSE, True),
+    ],
+)
+def test_of_several_reasons_to_go_home_the_weightiest_is_told(first, second, reason, rejected):
+    """What was proved goes before what git says, that before what is missing: a canary that fails while git
+    takes it back is rejected, one whose endpoints go because git took it back is not.
+    """
+    world = at(Stage(0))
+    first(world)
+    second(world)
+    assert world.look(10.0).reason is reason
+    assert (world.past.rejected != ()) is rejected
+
+
+def test_silence_that_is_held_is_a_page_though_the_mesh_is_away_too():
+    """The alarm of the policy's own rule is not hidden by a mesh that cannot be read."""
+    asked = policy(analysis=judged(no_data=NoDataRule(100.0, OnSilence.HOLD)))
+    world = blind(100.0, asked=asked)
+    hide_the_mesh(world)
+    assert world.look().reason is Reason.BLIND_HELD
+
+
+@held
+def test_who_holds_it_is_told_before_what_is_missing(hold):
+    """Silence while held: people see the hold until the deadline of silence."""
+    world = at(Stage(0))
+    hold(world)
+    world.metrics_gone = DEAD
+    assert world.look().reason in {Reason.FROZEN, Reason.PAUSED, Reason.SUSPENDED, Reason.WINDOW_CLOSED}
 
 
 @pytest.mark.parametrize("rung", [Probe(Weight(10)), Stage(0), Stage(1), Stage(2)], ids=str)
