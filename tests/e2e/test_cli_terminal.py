@@ -44,6 +44,8 @@ class Screen:
             if ready:
                 try:
                     piece = os.read(self._ours, 65_536)
+                except BlockingIOError:  # somebody else's readiness; the terminal is still there
+                    continue
                 except OSError:
                     break
                 if not piece:
@@ -61,8 +63,9 @@ class Screen:
 
     def ended(self) -> int:
         self.read()
-        os.close(self._ours)
-        return self._child.wait(20)
+        code = self._child.wait(20)
+        os.close(self._ours)  # not before: what it still has to say must find its terminal
+        return code
 
 
 @pytest.fixture
