@@ -32,7 +32,7 @@ from rollout.core.model import (
 from rollout.core.terms import evidence_of
 
 BUDGET = 100.0
-BATCH = 200
+BATCH = 50
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROUTE = Route("envoy", "envoy", "jazz")
 SPLIT = Split.between("jazz-v1", "jazz-v2", Weight(5_000))
@@ -40,7 +40,7 @@ SPLIT = Split.between("jazz-v1", "jazz-v2", Weight(5_000))
 
 def measure(*, quick: bool) -> Iterator[Figure]:
     """The default check alone, and with an absolute limit beside it; the best of many batches."""
-    batches = 10 if quick else 100
+    batches = 40 if quick else 400
     yield Figure("the default check", _best((Comparison(),), batches), "us", BUDGET)
     yield Figure("with an absolute limit", _best((Comparison(), Limit(0.05)), batches), "us")
 
