@@ -14,10 +14,10 @@ from rollout.adapters.clock import SystemClock
 from rollout.adapters.meshes.envoy import EnvoyFiles
 from rollout.core.model import Route
 from rollout.demo.envoy import EnvoyProcess, cluster, route_file, weighted_route
+from rollout.simulation.mesh import SimulatedMesh
 from tests.conftest import need
 from tests.contract.mesh import MeshContract
 from tests.envoys import Site
-from tests.fakes.mesh import FakeMesh
 
 
 class EnvoyWorld:
@@ -66,7 +66,7 @@ class FakeWorld:
     def __init__(self) -> None:
         self.route = Route("envoy", "edge", "jazz")
         self.names = "proxy-1", "proxy-2"
-        self.mesh = FakeMesh(*self.names, ready={"jazz-v1": 1, "jazz-v2": 1, "jazz-v3": 0})
+        self.mesh = SimulatedMesh(*self.names, ready={"jazz-v1": 1, "jazz-v2": 1, "jazz-v3": 0})
         self.put({"jazz-v1": 100})
 
     def put(self, *weights: Mapping[str, int]) -> None:

@@ -15,10 +15,10 @@ import pytest
 from rollout.adapters.clock import SystemClock
 from rollout.adapters.metrics.envoy import EnvoyStats
 from rollout.demo.envoy import EnvoyProcess, route_file, weighted_route
+from rollout.simulation.metrics import SimulatedMetrics
 from tests.conftest import need
 from tests.contract.metrics import MetricsContract
 from tests.envoys import LISTENER, Site
-from tests.fakes.metrics import FakeMetrics
 
 CODES = {"jazz-v1": 200, "jazz-v2": 503, "jazz-v3": 429}
 
@@ -68,7 +68,7 @@ class TestEnvoyStats(MetricsContract):
 class FakeWorld:
     def __init__(self) -> None:
         self.names = "proxy-1", "proxy-2"
-        self.metrics = FakeMetrics(*self.names)
+        self.metrics = SimulatedMetrics(*self.names)
         self.metrics.known(*CODES)
 
     async def request(self, proxy: str, backend: str, number: int) -> None:

@@ -9,7 +9,7 @@ from rollout.core.model import Origin
 from rollout.policy.limits import Limits
 from rollout.policy.parse import parse
 from rollout.ports import File
-from tests.fakes.parser import FakeParser
+from rollout.simulation.parser import SimulatedParser
 
 JAZZ = b"""\
 apiVersion: rollout.dev/v1alpha1
@@ -23,14 +23,14 @@ spec:
 GUARD = Limits(sinks=("ops",), min_bake=60.0)
 
 
-@pytest.fixture(params=[ChildParser, FakeParser])
-async def parser(request: pytest.FixtureRequest) -> AsyncIterator[ChildParser | FakeParser]:
+@pytest.fixture(params=[ChildParser, SimulatedParser])
+async def parser(request: pytest.FixtureRequest) -> AsyncIterator[ChildParser | SimulatedParser]:
     parser = request.param(GUARD)
     yield parser
     await parser.close()
 
 
-async def test_each_file_gets_its_result_in_order(parser: ChildParser | FakeParser):
+async def test_each_file_gets_its_result_in_order(parser: ChildParser | SimulatedParser):
     """Policies and complaints come back as the pure parser gives them, origin and all."""
     origin = Origin("git", "jazz.yaml", "abc", "Ann <ann@example.com>", "größer")
     texts = {"b.yaml": JAZZ, "a.yaml": b"rollout: \xff\0", "c.yaml": b"other: people", "d.yaml": b""}
@@ -42,13 +42,13 @@ async def test_each_file_gets_its_result_in_order(parser: ChildParser | FakePars
     ]
 
 
-async def test_the_guard_rails_hold(parser: ChildParser | FakeParser):
+async def test_the_guard_rails_hold(parser: ChildParser | SimulatedParser):
     """What the operator allows is known on the other side."""
     (parsed,) = await parser.parse([File("a.yaml", JAZZ.replace(b"5m", b"5s") + b"  alerts: [opps]\n")])
     assert [complaint.code for complaint in parsed.complaints] == ["RP070", "RP076"]
 
 
-async def test_p3_a_file_that_was_not_read_is_complained_about(parser: ChildParser | FakeParser):
+async def test_p3_a_file_that_was_not_read_is_complained_about(parser: ChildParser | SimulatedParser):
     """P3: a symbolic link in git is named, with why it was passed over; its neighbour is read."""
     refused, good = await parser.parse([File("link.yaml", refused="a symbolic link"), File("a.yaml", JAZZ)])
     assert [str(complaint) for complaint in refused.complaints] == [
@@ -57,5 +57,5 @@ async def test_p3_a_file_that_was_not_read_is_complained_about(parser: ChildPars
     assert good.policies
 
 
-async def test_nothing_asked_nothing_answered(parser: ChildParser | FakeParser):
+async def test_nothing_asked_nothing_answered(parser: ChildParser | SimulatedParser):
     assert list(await parser.parse([])) == []

@@ -10,8 +10,8 @@ import pytest
 from rollout.adapters.clock import SystemClock
 from rollout.adapters.git import GitSource
 from rollout.settings import SourceSettings
+from rollout.simulation.policy_source import SimulatedPolicySource
 from tests.contract.policy_source import PolicySourceContract, World
-from tests.fakes.policy_source import FakePolicySource
 from tests.repository import Repository
 
 
@@ -33,9 +33,9 @@ class GitWorld:
         self.repository.path.with_suffix(".away").rename(self.repository.path)
 
 
-class FakeWorld(FakePolicySource):
+class FakeWorld(SimulatedPolicySource):
     @property
-    def source(self) -> FakePolicySource:
+    def source(self) -> SimulatedPolicySource:
         return self
 
 

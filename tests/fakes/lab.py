@@ -12,13 +12,13 @@ from rollout.engine.outbox import Postman
 from rollout.engine.rollout import Rollout
 from rollout.ports import Mesh, Metrics, PolicySource, Sink
 from rollout.settings import EnvoyMesh, EnvoyMetrics, LogSink, Settings, SourceSettings
+from rollout.simulation.journal import Memory, SimulatedJournal
+from rollout.simulation.mesh import SimulatedMesh
+from rollout.simulation.metrics import SimulatedMetrics
+from rollout.simulation.parser import SimulatedParser
+from rollout.simulation.policy_source import SimulatedPolicySource
+from rollout.simulation.sink import SimulatedSink
 from tests.fakes.clock import FakeClock
-from tests.fakes.journal import FakeJournal, Memory
-from tests.fakes.mesh import FakeMesh
-from tests.fakes.metrics import FakeMetrics
-from tests.fakes.parser import FakeParser
-from tests.fakes.policy_source import FakePolicySource
-from tests.fakes.sink import FakeSink
 
 JAZZ = "prod/jazz"
 POLICY = """\
@@ -60,13 +60,13 @@ class Lab:
         self.names = names or ("jazz",)
         self.clock = clock or FakeClock()
         self.memory = Memory()
-        self.source = FakePolicySource("main", "prod")
+        self.source = SimulatedPolicySource("main", "prod")
         self.sources: dict[str, PolicySource] = {"main": self.source}
-        self.mesh = FakeMesh(*fleet)
-        self.metrics = FakeMetrics(*fleet, uptime=0.0)
+        self.mesh = SimulatedMesh(*fleet)
+        self.metrics = SimulatedMetrics(*fleet, uptime=0.0)
         self.meshes: dict[str, Mesh] = {"envoy": self.mesh}
         self.counters: dict[str, Metrics] = {"envoy": self.metrics}
-        self.sink = FakeSink()
+        self.sink = SimulatedSink()
         self.sinks: dict[str, Sink] = {"ops": self.sink}
         self.rate = 200
         self.faults: dict[str, float] = {}
@@ -88,13 +88,13 @@ class Lab:
 
     def start(self) -> None:
         """A new process on the same disk: nothing but the journal is remembered."""
-        journal, remembered = FakeJournal.open(self.memory, self.clock)
+        journal, remembered = SimulatedJournal.open(self.memory, self.clock)
         self.postman = Postman(journal, self.sinks, self.clock)
         outside = Outside(
             self.clock,
             journal,
             self.sources,
-            FakeParser(),
+            SimulatedParser(),
             self.meshes,
             self.counters,
         )
@@ -105,7 +105,7 @@ class Lab:
         self.settings = replace(self.settings, observe=True)
         self.start()
 
-    def swap_journal(self, journal: FakeJournal) -> None:
+    def swap_journal(self, journal: SimulatedJournal) -> None:
         """The same process on a disk that behaves otherwise."""
         self.engine.journal = journal
         self.engine.world = replace(self.engine.world, journal=journal)

@@ -8,9 +8,9 @@ import pytest
 from rollout.adapters.journals.reader import FILE
 from rollout.adapters.journals.sqlite import SqliteJournal
 from rollout.ports import Unavailable
+from rollout.simulation.journal import Memory, SimulatedJournal
 from tests.contract.journal import Bench, JournalContract, record
 from tests.fakes.clock import FakeClock
-from tests.fakes.journal import FakeJournal, Memory
 
 
 class TestSqliteJournal(JournalContract):
@@ -45,7 +45,7 @@ class TestFakeJournal(JournalContract):
         memory, clock = Memory(), FakeClock()
 
         async def restart():
-            return FakeJournal.open(memory, clock)
+            return SimulatedJournal.open(memory, clock)
 
         @contextmanager
         def broken():
@@ -60,10 +60,10 @@ async def test_the_fake_can_be_torn_and_slow():
     """A torn write lands although its caller is told that it did not; a slow one takes its time."""
     clock = FakeClock()
     memory = Memory(torn=True, slow=3.0)
-    journal, _ = FakeJournal.open(memory, clock)
+    journal, _ = SimulatedJournal.open(memory, clock)
     with pytest.raises(Unavailable, match="may have been written"):
         await journal.record(record())
     assert clock.monotonic() == 3.0
     await journal.record(record("prod/metal"))
-    _, found = FakeJournal.open(memory, clock)
+    _, found = SimulatedJournal.open(memory, clock)
     assert set(found.states) == {"prod/jazz", "prod/metal"}

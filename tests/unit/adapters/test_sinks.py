@@ -20,9 +20,9 @@ from rollout.adapters.sinks.webhook import Webhook, sign
 from rollout.core.reason import Level
 from rollout.ports import Later, Sink
 from rollout.settings import Reference, SlackSink, WebhookSink
+from rollout.simulation.sink import SimulatedSink
 from tests.contract.sink import ALERT, Bench, SinkContract
 from tests.fakes.clock import START, FakeClock
-from tests.fakes.sink import FakeSink
 
 SECRET_PATH = "/services/T000/B000/s3cr3t-in-the-path"
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -149,7 +149,7 @@ class TestSlack(SinkContract):
 class TestFakeSink(SinkContract):
     @pytest.fixture
     async def bench(self):
-        sink = FakeSink()
+        sink = SimulatedSink()
 
         async def break_it() -> None:
             sink.down = "it is down"

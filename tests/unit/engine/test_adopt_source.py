@@ -3,14 +3,14 @@
 import asyncio
 
 from rollout.ports import Tree
+from rollout.simulation.policy_source import SimulatedPolicySource
 from tests.fakes.lab import Lab, policy
-from tests.fakes.policy_source import FakePolicySource
 
 
 class Slow:
     """A source whose first answer waits until it may be given."""
 
-    def __init__(self, source: FakePolicySource) -> None:
+    def __init__(self, source: SimulatedPolicySource) -> None:
         self.source = source
         self.asked = asyncio.Event()
         self.may = asyncio.Event()

@@ -11,8 +11,8 @@ from rollout.core.model import Origin, Policy, Revision, Route, Step, Weight
 from rollout.core.reason import Level
 from rollout.engine.catalogue import Catalogue
 from rollout.settings import SourceSettings
+from rollout.simulation.policy_source import SimulatedPolicySource
 from tests.fakes.lab import Lab, policy
-from tests.fakes.policy_source import FakePolicySource
 
 
 def asks(name: str, route: str = "", backend: str = "v1", source: str = "main") -> Policy:
@@ -117,7 +117,7 @@ async def test_p5_people_hear_of_a_clash_also_when_nothing_is_under_way():
 async def test_p5_a_clash_between_two_sources_is_told_by_both():
     """The other source hears of it at its own next poll, and both are clear again when one gives way."""
     lab = await Lab().adopted()
-    other = FakePolicySource("other", "prod")
+    other = SimulatedPolicySource("other", "prod")
     other.commit({"prod/twin.yaml": TWIN})
     lab.settings = replace(lab.settings, sources=(*lab.settings.sources, SourceSettings("other", "/other")))
     lab.sources["other"] = other
@@ -132,10 +132,10 @@ async def test_p5_a_clash_between_two_sources_is_told_by_both():
     assert [sources[name].complaints for name in ("main", "other")] == [(), ()]
 
 
-async def two_sources() -> tuple[Lab, FakePolicySource]:
+async def two_sources() -> tuple[Lab, SimulatedPolicySource]:
     """A lab with a second source, whose rollout of the first one is under way."""
     lab = Lab()
-    other = FakePolicySource("other", "prod")
+    other = SimulatedPolicySource("other", "prod")
     lab.settings = replace(lab.settings, sources=(*lab.settings.sources, SourceSettings("other", "/other")))
     lab.sources["other"] = other
     lab.start()

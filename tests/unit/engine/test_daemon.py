@@ -23,12 +23,12 @@ from rollout.engine.daemon import Daemon
 from rollout.engine.rollout import Rollout
 from rollout.ports import Alert, Dispatch, Question, Record, Tree
 from rollout.settings import EnvoyMetrics, LogSink
+from rollout.simulation.mesh import SimulatedMesh
+from rollout.simulation.metrics import SimulatedMetrics
+from rollout.simulation.policy_source import SimulatedPolicySource
+from rollout.simulation.sink import SimulatedSink
 from tests.fakes.clock import QuickClock
 from tests.fakes.lab import JAZZ, Lab, policy, route
-from tests.fakes.mesh import FakeMesh
-from tests.fakes.metrics import FakeMetrics
-from tests.fakes.policy_source import FakePolicySource
-from tests.fakes.sink import FakeSink
 
 PATIENCE = 10.0
 """True seconds after which a test has failed."""
@@ -38,7 +38,7 @@ async def hang() -> None:
     await asyncio.Event().wait()
 
 
-class StuckMesh(FakeMesh):
+class StuckMesh(SimulatedMesh):
     """Of these routes nothing can be read or written: it takes for ever, or ``bug`` is raised."""
 
     def __init__(self) -> None:
@@ -62,19 +62,19 @@ class StuckMesh(FakeMesh):
             await hang()
 
 
-class StuckMetrics(FakeMetrics):
+class StuckMetrics(SimulatedMetrics):
     async def read(self, questions: Sequence[Question], deadline: float) -> Sequence[Sample | Unseen]:
         await hang()
         return []
 
 
-class StuckSource(FakePolicySource):
+class StuckSource(SimulatedPolicySource):
     async def read(self, accepted: str | None) -> Tree:
         await hang()
         return await super().read(accepted)
 
 
-class StuckSink(FakeSink):
+class StuckSink(SimulatedSink):
     async def deliver(self, alert: Alert) -> None:
         await hang()
 
@@ -451,7 +451,7 @@ async def test_housekeeping_prunes_and_gives_up_what_nobody_takes():
     """The journal's limits are applied, and alerts to a sink that is no more are ended."""
     lab = Lab()
     lab.settings = replace(lab.settings, sinks=(*lab.settings.sinks, LogSink("old")))
-    lab.sinks["old"] = FakeSink()
+    lab.sinks["old"] = SimulatedSink()
     lab.start()
     await lab.adopted()
     lab.settings = replace(lab.settings, sinks=lab.settings.sinks[:1])

@@ -10,7 +10,7 @@ import pytest
 from rollout.core.model import Held, Ramping, RollingBack, Steady, Unadopted, Verb, Weight, Why
 from rollout.ports import Later, Unavailable
 from rollout.settings import SourceSettings
-from tests.fakes.journal import FakeJournal
+from rollout.simulation.journal import SimulatedJournal
 from tests.fakes.lab import JAZZ, Lab, policy, route
 
 
@@ -314,7 +314,7 @@ async def test_going_home_does_not_wait_for_a_slow_disk():
     lab.flow(1)
     written_at = []
 
-    class Slow(FakeJournal):
+    class Slow(SimulatedJournal):
         async def record(self, record):
             await asyncio.sleep(0.2)
             written_at.append([write.split.weight("jazz-v2") for write in lab.mesh.writes][-1])

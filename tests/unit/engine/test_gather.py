@@ -10,11 +10,11 @@ import pytest
 from rollout.core.model import Sample, Unseen
 from rollout.engine.gather import Gatherer
 from rollout.ports import Question
+from rollout.simulation.metrics import SimulatedMetrics
 from tests.fakes.clock import FakeClock
-from tests.fakes.metrics import FakeMetrics
 
 
-class Counted(FakeMetrics):
+class Counted(SimulatedMetrics):
     """Keeps what it was asked; ``poison`` is a backend that breaks whatever read it is in."""
 
     def __init__(self) -> None:

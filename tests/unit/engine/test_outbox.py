@@ -12,9 +12,9 @@ import pytest
 from rollout.core.reason import Level
 from rollout.engine.outbox import BATCH, LONGEST_PAUSE, Postman
 from rollout.ports import Alert, Dispatch, Later, Sink, Unavailable
+from rollout.simulation.journal import Memory, Owed, SimulatedJournal
+from rollout.simulation.sink import SimulatedSink
 from tests.fakes.clock import FakeClock
-from tests.fakes.journal import FakeJournal, Memory, Owed
-from tests.fakes.sink import FakeSink
 
 
 class Office:
@@ -23,11 +23,11 @@ class Office:
     def __init__(self, *sinks: str) -> None:
         self.clock = FakeClock()
         self.memory = Memory()
-        self.journal, _ = FakeJournal.open(self.memory, self.clock)
-        self.sinks = {name: FakeSink() for name in sinks or ("ops",)}
+        self.journal, _ = SimulatedJournal.open(self.memory, self.clock)
+        self.sinks = {name: SimulatedSink() for name in sinks or ("ops",)}
         self.postman = self.staff(self.sinks)
 
-    def staff(self, sinks: dict[str, FakeSink] | dict[str, Sink]) -> Postman:
+    def staff(self, sinks: dict[str, SimulatedSink] | dict[str, Sink]) -> Postman:
         return Postman(self.journal, {**sinks}, self.clock)
 
     def owe(self, key: str, *, rollout: str = "prod/jazz", sink: str = "ops") -> None:
@@ -52,7 +52,7 @@ async def test_what_is_owed_arrives_once_and_in_order():
 async def test_l1_a_sink_that_hangs_delays_no_other():
     """Its own round never ends; the other sink's news goes out again and again."""
 
-    class Stuck(FakeSink):
+    class Stuck(SimulatedSink):
         async def deliver(self, alert: Alert) -> None:
             await asyncio.Event().wait()
 
@@ -142,7 +142,7 @@ async def test_q1_what_arrived_while_the_disk_is_full_is_sent_again_under_its_ke
 
 
 async def test_an_outbox_that_cannot_be_read_is_tried_again():
-    class Unreadable(FakeJournal):
+    class Unreadable(SimulatedJournal):
         async def owed(self, now: datetime, limit: int, sink: str | None = None) -> Sequence[Dispatch]:
             raise Unavailable("I/O error")
 

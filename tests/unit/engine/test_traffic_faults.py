@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rollout.core.model import Held, Ramping, Stage, Steady, Why
 from rollout.core.reason import Level
+from rollout.simulation.metrics import SimulatedMetrics
 from tests.fakes.lab import Lab, policy, route
-from tests.fakes.metrics import FakeMetrics
 
 FLEET = ("proxy-1", "proxy-2", "proxy-3")
 
@@ -131,7 +131,7 @@ async def test_e2_a_proxy_that_restarts_invents_no_failure_and_hides_none():
 # --- not where the weight says -------------------------------------------------------------------
 
 
-class Astray(FakeMetrics):
+class Astray(SimulatedMetrics):
     """Whatever the weights say, every request goes to jazz-v1."""
 
     def serve(self, backend: str, number: int, *, proxy: str = "", **codes: int) -> None:

@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import replace
 
 from rollout.core.model import Verb
-from tests.fakes.journal import FakeJournal
+from rollout.simulation.journal import SimulatedJournal
 from tests.fakes.lab import JAZZ, Lab, policy, route
 
 
-class Hanging(FakeJournal):
+class Hanging(SimulatedJournal):
     """A disk that takes a record and never says so, until it is freed."""
 
     def __init__(self, memory, clock):

@@ -8,7 +8,7 @@ from rollout.policy.parse import parse
 from rollout.ports import File
 
 
-class FakeParser:
+class SimulatedParser:
     """``ports.Parser``: the true parser, here and now."""
 
     def __init__(self, guard: Limits | None = None) -> None:

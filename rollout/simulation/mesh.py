@@ -28,7 +28,7 @@ class _Object:
 
 
 @dataclass
-class FakeProxy:
+class SimulatedProxy:
     """``splits`` by route, as the proxy carries them. Faults: ``unreachable`` (to us; it still takes what is
     written), ``rejects`` (it keeps what it has), ``lags`` (likewise, and says nothing).
     """
@@ -46,7 +46,7 @@ class FakeProxy:
         return ProxySeen(self.name, self.splits.get(route, ()), rejected=self.rejects)
 
 
-class FakeMesh:
+class SimulatedMesh:
     """``ports.Mesh`` over objects in memory.
 
     Faults: ``down`` (nothing can be read or written), ``refuses`` (no write is ever made), ``loses`` (so many
@@ -54,7 +54,7 @@ class FakeMesh:
     """
 
     def __init__(self, *proxies: str, ready: Mapping[str, int] | None = None) -> None:
-        self.proxies = {name: FakeProxy(name, dict(ready or {})) for name in proxies or ("proxy-1",)}
+        self.proxies = {name: SimulatedProxy(name, dict(ready or {})) for name in proxies or ("proxy-1",)}
         self.down = ""
         self.refuses = ""
         self.loses = 0
@@ -70,7 +70,7 @@ class FakeMesh:
         splits = tuple(dict.fromkeys(Split.of(entry) for entry in weights))
         thing = self._objects.setdefault(route.key, _Object((), 0))
         thing.splits, thing.version = splits, thing.version + 1
-        self._distribute([route.key])
+        self.distribute([route.key])
 
     def forget_fence(self, route: Route) -> None:
         """As if another tool had written the whole object: our mark is gone."""
@@ -89,7 +89,7 @@ class FakeMesh:
         """Every proxy takes what is written."""
         for proxy in self.proxies.values():
             proxy.lags, proxy.rejects = False, ""
-        self._distribute(self._objects)
+        self.distribute(self._objects)
 
     def split(self, route: Route) -> Split:
         """The one split that the object carries."""
@@ -99,8 +99,29 @@ class FakeMesh:
     def epoch(self, route: Route) -> int | None:
         return self._objects[route.key].epoch
 
-    def _distribute(self, routes: Iterable[str]) -> None:
-        for key in routes:
+    def splits(self, route: Route) -> tuple[Split, ...]:
+        """What the object carries; nothing, when it is gone."""
+        thing = self._objects.get(route.key)
+        return thing.splits if thing else ()
+
+    def take_away(self, route: Route) -> object:
+        """It is deleted; what it was can be brought back."""
+        return self._objects.pop(route.key)
+
+    def bring_back(self, route: Route, thing: object) -> None:
+        """It is as it was."""
+        assert isinstance(thing, _Object)  # noqa: S101 - from ``take_away``
+        self._objects[route.key] = thing
+        self.distribute([route.key])
+
+    def claim(self, route: Route, epoch: int) -> None:
+        """Another daemon put its mark on the object."""
+        thing = self._objects[route.key]
+        thing.epoch, thing.version = epoch, thing.version + 1
+
+    def distribute(self, routes: Iterable[str] = ()) -> None:
+        """Every proxy that can takes these routes, all if none is named."""
+        for key in routes or self._objects:
             for proxy in self.proxies.values():
                 if not (proxy.lags or proxy.rejects):
                     proxy.splits[key] = self._objects[key].splits
@@ -133,7 +154,7 @@ class FakeMesh:
         thing.splits, thing.version = (split,), thing.version + 1
         thing.epoch, thing.writes = epoch, thing.writes + 1
         self.writes.append(Written(route.key, split, epoch, home))
-        self._distribute([route.key])
+        self.distribute([route.key])
         if self.swallows:
             self.swallows -= 1
             raise Unavailable("the answer was lost")

@@ -15,6 +15,8 @@ IN_ORDER_TRIES = 5
 
 @dataclass
 class Owed:
+    """One dispatch, and what became of it."""
+
     dispatch: Dispatch
     ended: datetime | None = None
     arrived: bool = False
@@ -25,7 +27,8 @@ class Memory:
     """What is on the disk, and what the disk is told to do to the next writes.
 
     ``unwritable`` is why nothing can be written (empty: it can); ``slow`` is seconds that each write takes;
-    ``torn``: the next write lands, but its caller is told that it did not.
+    ``torn``: the next write lands, but its caller is told that it did not. ``taken`` counts the writes that
+    landed.
     """
 
     epoch: int = 0
@@ -41,9 +44,10 @@ class Memory:
     unwritable: str = ""
     slow: float = 0.0
     torn: bool = False
+    taken: int = 0
 
 
-class FakeJournal:
+class SimulatedJournal:
     """``ports.Journal`` and ``ports.Outbox``."""
 
     def __init__(self, memory: Memory, clock: Clock) -> None:
@@ -51,7 +55,7 @@ class FakeJournal:
         self._clock = clock
 
     @classmethod
-    def open(cls, memory: Memory, clock: Clock) -> tuple["FakeJournal", Remembered]:
+    def open(cls, memory: Memory, clock: Clock) -> tuple["SimulatedJournal", Remembered]:
         """Begin a new epoch on this memory."""
         new = memory.epoch == 0
         memory.epoch += 1
@@ -164,6 +168,7 @@ class FakeJournal:
             raise Unavailable(f"the journal cannot be used: {self.memory.unwritable}")
 
     def _tear(self) -> None:
+        self.memory.taken += 1
         if self.memory.torn:
             self.memory.torn = False
             raise Unavailable("the journal cannot be used: it was cut off, and may have been written")

@@ -5,14 +5,19 @@ from collections import deque
 from rollout.ports import Alert, Later
 
 
-class FakeSink:
+class SimulatedSink:
     """``ports.Sink``. ``answers`` come next: ``None`` takes the alert, a ``Later`` refuses it; when they are
-    used up, ``down`` decides (why; empty: it works)."""
+    used up, ``down`` decides (why; empty: it works).
+    """
 
     def __init__(self) -> None:
         self.arrived: list[Alert] = []
         self.answers: deque[Later | None] = deque()
         self.down = ""
+
+    def has(self, alert: Alert) -> bool:
+        """It arrived, whatever was answered."""
+        return alert in self.arrived
 
     async def deliver(self, alert: Alert) -> None:
         answer = self.answers.popleft() if self.answers else Later(self.down) if self.down else None

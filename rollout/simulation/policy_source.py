@@ -21,7 +21,7 @@ class Commit:
     """Path to (text, the commit that last changed it)."""
 
 
-class FakePolicySource:
+class SimulatedPolicySource:
     """The branch ``main`` of a repository in memory, read below ``folder``."""
 
     def __init__(self, name: str = "policies", folder: str = "prod") -> None:

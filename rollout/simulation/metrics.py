@@ -20,7 +20,7 @@ class Count:
 
 
 @dataclass
-class FakeProxyCounters:
+class SimulatedProxyCounters:
     """``silent`` says why the proxy does not answer; ``uptime`` is its age in seconds, if it tells."""
 
     counts: dict[str, Count] = field(default_factory=dict)
@@ -28,11 +28,11 @@ class FakeProxyCounters:
     uptime: float | None = 100.0
 
 
-class FakeMetrics:
+class SimulatedMetrics:
     """``ports.Metrics``. A backend has counters at a proxy once it is ``known`` there."""
 
     def __init__(self, *proxies: str, uptime: float = 100.0) -> None:
-        self.proxies = {name: FakeProxyCounters(uptime=uptime) for name in proxies or ("proxy-1",)}
+        self.proxies = {name: SimulatedProxyCounters(uptime=uptime) for name in proxies or ("proxy-1",)}
         self.reads = 0
 
     # --- the world's hand ------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""A seeded world on a virtual clock, its faults, and the referee that watches it."""
