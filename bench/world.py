@@ -23,6 +23,7 @@ from rollout.adapters.clock import SystemClock
 from rollout.adapters.journals.sqlite import SqliteJournal
 from rollout.adapters.parsing import ChildParser
 from rollout.adapters.sinks.log import Log
+from rollout.adapters.timetable import Timetable
 from rollout.core.model import MeshSeen, Origin, ProxySeen, Route, Sample, Series, Split, Stage, Unseen
 from rollout.engine.daemon import Daemon
 from rollout.engine.engine import Engine, Outside
@@ -161,7 +162,7 @@ async def run(
     async def prune() -> None:
         await journal.prune(clock.now())
 
-    daemon = Daemon(engine, postman, beat=lambda: None, prune=prune, observed=observed)
+    daemon = Daemon(engine, postman, Timetable(), beat=lambda: None, prune=prune, observed=observed)
     running = asyncio.create_task(daemon.run())
     while _arrived(engine) < ramping:  # noqa: ASYNC110 - it is watched from outside
         await asyncio.sleep(0.2)

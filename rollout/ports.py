@@ -6,7 +6,7 @@ No vendor's name, status code or exception crosses a port. A port that cannot an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -46,6 +46,35 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
+        ...
+
+
+Job = Callable[[], Awaitable[None]]
+
+
+class Timetable(Protocol):
+    """What belongs to the wall clock. A job never runs twice at once; a late one is done all the same."""
+
+    def start(self) -> None:
+        """Begin to turn."""
+        ...
+
+    def stop(self) -> None:
+        """Begin no more jobs."""
+        ...
+
+    def every(
+        self, name: str, seconds: float, job: Job, *, first: datetime | None = None, jitter: float = 0.0
+    ) -> None:
+        """Do it again and again, up to ``jitter`` seconds early; first after ``seconds``, or at ``first``."""
+        ...
+
+    def once(self, name: str, at: datetime, job: Job) -> None:
+        """Do it at an instant, in the place of what bears this name."""
+        ...
+
+    def soon(self, name: str, now: datetime) -> None:
+        """Do now what is done again and again."""
         ...
 
 

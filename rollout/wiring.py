@@ -25,6 +25,7 @@ from rollout.adapters.sinks.log import Log
 from rollout.adapters.sinks.slack import Slack
 from rollout.adapters.sinks.webhook import Webhook
 from rollout.adapters.supervisor import Supervisor
+from rollout.adapters.timetable import Timetable
 from rollout.engine.daemon import Daemon
 from rollout.engine.engine import Engine, Outside
 from rollout.engine.outbox import Postman
@@ -136,6 +137,7 @@ async def run_daemon(settings: Settings) -> None:
         daemon = Daemon(
             engine,
             opened.postman,
+            Timetable(),
             beat=beat,
             prune=lambda: opened.journal.prune(engine.clock.now()),
             observed=exposition.observe,

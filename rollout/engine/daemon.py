@@ -1,4 +1,4 @@
-"""The loops: looks on monotonic time, and what belongs to the wall clock by apscheduler (DESIGN 14.16).
+"""The loops: looks on monotonic time, and what belongs to the wall clock by a timetable (DESIGN 14.16).
 
 Nothing that goes home depends on the wall clock, on another rollout, on git or on an alert's delivery.
 """
@@ -13,21 +13,15 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
-
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.date import DateTrigger
 
 from rollout.core.reason import Reason
 from rollout.core.schedule import opens
 from rollout.engine.engine import Engine
 from rollout.engine.outbox import Postman
 from rollout.engine.rollout import Rollout
-from rollout.ports import Unavailable
+from rollout.ports import Timetable, Unavailable
 
 log = logging.getLogger("rollout")
-
-Job = Callable[..., Awaitable[None]]
 
 BEAT = 1.0
 MISSED_BEATS = 3
@@ -47,10 +41,11 @@ GRACE = 8.0
 class Daemon:
     """Turns an engine in time until ``stop``. ``beat`` is called each second by the loop that looks."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the edges of a process
         self,
         engine: Engine,
         postman: Postman,
+        timetable: Timetable,
         *,
         beat: Callable[[], None],
         prune: Callable[[], Awaitable[None]],
@@ -70,7 +65,7 @@ class Daemon:
         self._wake = asyncio.Event()
         self._passes: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
-        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._timetable = timetable
         self.beat_at = engine.clock.monotonic()
 
     # --- looks -----------------------------------------------------------------------------------
@@ -85,7 +80,7 @@ class Daemon:
         try:
             await self._turn()
         finally:
-            self._scheduler.shutdown(wait=False)
+            self._timetable.stop()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._grace):
                     await self._end()
@@ -175,30 +170,19 @@ class Daemon:
     # --- the wall clock --------------------------------------------------------------------------
 
     def _schedule(self) -> None:
-        """Every job is a coroutine: apscheduler gives anything else to a thread."""
-        quiet = logging.getLogger("rollout.scheduler")
-        quiet.setLevel(logging.ERROR)  # a job that outlasts its interval is no news
-        defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
-        self._scheduler.configure(logger=quiet, job_defaults=defaults)
-        now = self._engine.clock.now()
+        now, timetable = self._engine.clock.now(), self._timetable
         for source in self._engine.settings.sources:
-            more = {"jitter": source.poll * JITTER / 2, "next_run_time": now}
-            self._every(source.poll, self._engine.poll, source.name, **more)
+            poll = functools.partial(self._engine.poll, source.name)
+            early = source.poll * JITTER / 2
+            timetable.every(f"source {source.name}", source.poll, poll, first=now, jitter=early)
         for sink in self._postman.sinks:
-            self._every(SWEEP, self._postman.carry, sink, id=f"sink {sink}")
-        self._every(HOUSEKEEPING, self._keep_house, next_run_time=now + AFTER_START)
-        self._scheduler.start()
-
-    def _every(self, seconds: float, job: Job, *arguments: str, **more: Any) -> None:
-        self._scheduler.add_job(self._run_job, "interval", args=[job, *arguments], seconds=seconds, **more)
-
-    async def _run_job(self, job: Job, *arguments: str) -> None:
-        with contextlib.suppress(asyncio.CancelledError):  # the daemon stops: nothing to report
-            await job(*arguments)
+            timetable.every(f"sink {sink}", SWEEP, functools.partial(self._postman.carry, sink))
+        timetable.every("house", HOUSEKEEPING, self._keep_house, first=now + AFTER_START)
+        timetable.start()
 
     def _sweep_soon(self) -> None:
         for sink in self._postman.sinks:
-            self._scheduler.modify_job(f"sink {sink}", next_run_time=self._engine.clock.now())
+            self._timetable.soon(f"sink {sink}", self._engine.clock.now())
 
     async def _keep_house(self) -> None:
         """What is needed now and then: limits on what is remembered, alerts to sinks that are no more."""
@@ -213,13 +197,8 @@ class Daemon:
         now, policy = self._engine.clock.now(), rollout.policy
         opening = opens(policy.windows, now) if policy else now
         if now < opening and (opening - now).total_seconds() < rollout.due - self._engine.clock.monotonic():
-            self._scheduler.add_job(
-                self._look_now,
-                DateTrigger(opening),
-                args=[rollout.name],
-                id=f"window {rollout.name}",
-                replace_existing=True,
-            )
+            look = functools.partial(self._look_now, rollout.name)
+            self._timetable.once(f"window {rollout.name}", opening, look)
 
     async def _look_now(self, name: str) -> None:
         rollout = self._engine.rollouts.get(name)

@@ -73,8 +73,7 @@ def draw(seed: int) -> Plan:
     deeds = [deed for name in names for deed in _journeys(chance, name, length)]
     kinds = [kind for kind in (*ENDURING, *MOMENTS) if chance.random() < SHARE]
     for kind in kinds:
-        for _ in range(chance.choice((1, 1, 2, 3))):
-            deeds.append(_fault(chance, kind, names, length))
+        deeds += [_fault(chance, kind, names, length) for _ in range(chance.choice((1, 1, 2, 3)))]
     return Plan(
         seed,
         services,
@@ -114,9 +113,8 @@ def _journeys(chance: random.Random, name: str, length: float) -> list[Deed]:
         deeds.append(Deed(at, "ask", name, version))
         if share:
             deeds.append(Deed(at + late, "behave", f"{name}-{version}", str(share)))
-        for kind in PEOPLE:
-            if chance.random() < 0.07:  # noqa: PLR2004 - of each
-                deeds.append(Deed(at + chance.uniform(0.0, 25.0), kind, name))
+        whims = [kind for kind in PEOPLE if chance.random() < 0.07]
+        deeds += [Deed(at + chance.uniform(0.0, 25.0), kind, name) for kind in whims]
         at += chance.uniform(4.0, 40.0)
     return [deed for deed in deeds if deed.at < length]
 

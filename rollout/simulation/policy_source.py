@@ -15,6 +15,8 @@ AUTHOR = "Ada Lovelace <ada@example.com>"
 
 @dataclass(frozen=True)
 class Commit:
+    """One commit; its files are the whole tree."""
+
     parent: str | None
     subject: str
     files: Mapping[str, tuple[str, str]]

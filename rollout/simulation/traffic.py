@@ -69,15 +69,14 @@ class Traffic:
 
     def _serve(self, proxy: str, service: str, split: Split, seconds: float) -> None:
         for position, (backend, weight) in enumerate(split.shares):
-            if service in self.strays:
-                weight = FULL if position == 0 else 0  # noqa: PLW2901 - the first has it all
-            expected = self.rate[service] * seconds * weight / FULL
+            share = weight / FULL if service not in self.strays else float(position == 0)
+            expected = self.rate[service] * seconds * share
             number = int(expected + self.chance.random())
             if not number:
                 continue
             ready = self.mesh.proxies[proxy].ready.get(backend, 0)
-            share = 1.0 if not ready else max(self.failing.get(backend, 0.0), self.incident.get(service, 0.0))
-            failed = min(number, self._draw(number * share)) if share < 1.0 else number
+            failing = max(self.failing.get(backend, 0.0), self.incident.get(service, 0.0)) if ready else 1.0
+            failed = min(number, self._draw(number * failing)) if failing < 1.0 else number
             arm = self.arms.setdefault(backend, Arm())
             arm.completed += number
             arm.failed += failed

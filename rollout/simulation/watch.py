@@ -22,6 +22,7 @@ from rollout.ports import (
     Lost,
     Mesh,
     Metrics,
+    Moved,
     Outbox,
     PolicySource,
     Question,
@@ -79,12 +80,14 @@ class Process:
         self.cut = cut
         self.wrote = earlier
         self.dead = False
+        self._never: list[asyncio.Future[None]] = []
         self.die: Callable[[], None] = lambda: None
 
     async def alive(self) -> None:
         """Go on, or never again."""
         if self.dead:
-            await asyncio.get_running_loop().create_future()
+            self._never.append(asyncio.get_running_loop().create_future())
+            await self._never[-1]
 
     def kill(self) -> None:
         """``kill -9``."""
@@ -108,7 +111,7 @@ class Process:
         trouble: Exception | None = None
         try:
             answer = await do()
-        except Exception as error:
+        except (Unavailable, Moved, Refused) as error:
             trouble = error
             raise
         finally:

@@ -84,6 +84,7 @@ class World:
         self.hidden: dict[str, object] = {}
         self.down_stables: dict[str, str] = {}
         self._living: asyncio.Task[None] | None = None
+        self._lives: list[tuple[Process, Daemon]] = []
         fleet = tuple(f"proxy-{number}" for number in range(1, plan.fleet + 1))
         self.routes = {name: Route("envoy", "envoy", name) for name, _ in plan.services}
         mesh, metrics = SimulatedMesh(*fleet), SimulatedMetrics(*fleet, uptime=0.0)
@@ -157,12 +158,13 @@ class World:
         )
         self.log.add(Started(self.now, self.memory.epoch, new, self.plan.observe))
         process.die = lambda: self._died(process)
-        self._living = asyncio.get_running_loop().create_task(self._live(daemon, process))
+        self._lives.append((process, daemon))  # what waits in a dead one for ever is not to be collected
+        self._living = asyncio.get_running_loop().create_task(daemon.run())
+        self._living.add_done_callback(lambda task: self._over(task, process))
 
-    async def _live(self, daemon: Daemon, process: Process) -> None:
-        try:
-            await daemon.run()
-        except Exception as bug:  # noqa: BLE001 - whatever it is, it is a defect
+    def _over(self, living: asyncio.Task[None], process: Process) -> None:
+        """A daemon that ends by an exception is a defect; the supervisor starts another."""
+        if not living.cancelled() and (bug := living.exception()) is not None:
             self.log.add(Bug(self.now, "daemon", repr(bug)))
             process.kill()
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import inspect
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
 
+from rollout.adapters.timetable import Timetable
 from rollout.core.model import MeshSeen, Ramping, Route, Sample, Split, Steady, Unseen, Verb, Window
 from rollout.core.reason import Level, Reason
 from rollout.engine.daemon import Daemon
 from rollout.engine.rollout import Rollout
-from rollout.ports import Alert, Dispatch, Question, Record, Tree
+from rollout.ports import Alert, Dispatch, Job, Question, Record, Tree
 from rollout.settings import EnvoyMetrics, LogSink
 from rollout.simulation.mesh import SimulatedMesh
 from rollout.simulation.metrics import SimulatedMetrics
@@ -86,6 +86,7 @@ class House:
     lab: Lab
     mesh: StuckMesh
     daemon: Daemon
+    timetable: Timetable
     task: asyncio.Task[None]
     late: dict[str, list[float]] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
@@ -149,16 +150,18 @@ async def turning(lab: Lab, mesh: StuckMesh, *, grace: float = 0.2) -> AsyncIter
     async def prune() -> None:
         """Nothing to prune."""
 
+    timetable = Timetable()
     daemon = Daemon(
         lab.engine,
         lab.postman,
+        timetable,
         beat=beat,
         prune=prune,
         observed=observed,
         gone=gone.append,
         grace=grace,
     )
-    house = House(lab, mesh, daemon, asyncio.create_task(daemon.run()), gone=gone)
+    house = House(lab, mesh, daemon, timetable, asyncio.create_task(daemon.run()), gone=gone)
     asyncio.get_running_loop().set_exception_handler(lambda _, about: house.trouble.append(about))
     traffic = asyncio.create_task(_serve(lab))
     ear = Ear(house.trouble)
@@ -393,7 +396,7 @@ async def test_d2_news_of_the_last_pass_leaves_with_it():
         given = asyncio.ensure_future(lab.engine.order(JAZZ, Verb.PAUSE, "ada", "lunch"))
         await house.until(reached.is_set)
         house.daemon.stop()
-        await house.until(lambda: not house.daemon._scheduler.running)
+        await house.until(lambda: not house.timetable._scheduler.running)
         goes_on.set()
         await house.stop()
         assert await given == ""
@@ -435,18 +438,6 @@ async def test_d2_who_waits_for_an_answer_hears_of_the_stop():
 # --- the wall clock ------------------------------------------------------------------------------
 
 
-async def test_every_job_of_the_scheduler_runs_on_the_loop():
-    """What is no coroutine would be run in a thread, beside everything that is not made for that."""
-    lab, mesh = quick_lab()
-    async with turning(lab, mesh) as house:
-        await house.until(lambda: house.looks(JAZZ))
-        jobs = house.daemon._scheduler.get_jobs()
-        assert len(jobs) == 3
-        assert all(inspect.iscoroutinefunction(each) for job in jobs for each in (job.func, job.args[0]))
-        assert all(job.coalesce and job.max_instances == 1 for job in jobs)
-        assert all(job.misfire_grace_time is None for job in jobs)
-
-
 async def test_housekeeping_prunes_and_gives_up_what_nobody_takes():
     """The journal's limits are applied, and alerts to a sink that is no more are ended."""
     lab = Lab()
@@ -462,13 +453,24 @@ async def test_housekeeping_prunes_and_gives_up_what_nobody_takes():
     async def prune() -> None:
         pruned.append(True)
 
-    daemon = Daemon(lab.engine, lab.postman, beat=lambda: None, prune=prune)
+    daemon = Daemon(lab.engine, lab.postman, Timetable(), beat=lambda: None, prune=prune)
     await daemon._keep_house()
     assert pruned == [True]
     owed: Sequence[Dispatch] = await lab.postman._outbox.owed(lab.clock.now(), 10)
     assert {one.sink for one in owed} == {"ops"}
     lab.memory.unwritable = "disk full"
     await daemon._keep_house()
+
+
+class Noted(Timetable):
+    """Keeps what is to be done at an instant, and does not do it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: dict[str, tuple[datetime, Job]] = {}
+
+    def once(self, name: str, at: datetime, job: Job) -> None:
+        self.noted[name] = (at, job)
 
 
 async def test_a_window_that_opens_before_the_next_look_is_waited_for():
@@ -485,16 +487,17 @@ async def test_a_window_that_opens_before_the_next_look_is_waited_for():
     async def prune() -> None:
         """Nothing to prune."""
 
-    daemon = Daemon(lab.engine, lab.postman, beat=lambda: None, prune=prune)
+    timetable = Noted()
+    daemon = Daemon(lab.engine, lab.postman, timetable, beat=lambda: None, prune=prune)
     rollout.due = lab.clock.monotonic() + 120
     daemon._await_window(rollout)
-    assert daemon._scheduler.get_jobs() == []
+    assert timetable.noted == {}
     rollout.due = lab.clock.monotonic() + 600
     daemon._await_window(rollout)
     daemon._await_window(rollout)
-    for job in daemon._scheduler.get_jobs():
-        assert job.trigger.run_date == opening
-        await job.func(*job.args)
+    [(at, look)] = timetable.noted.values()
+    assert at == opening
+    await look()
     assert rollout.due == lab.clock.monotonic()
     await daemon._look_now("prod/gone")
 

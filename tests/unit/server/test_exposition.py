@@ -10,6 +10,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
+from rollout.adapters.timetable import Timetable
 from rollout.core.model import Held, Ramping, Weight, Why
 from rollout.engine.daemon import BEAT, MISSED_BEATS, Daemon
 from rollout.server.exposition import Exposition, make_app
@@ -42,7 +43,7 @@ class Page:
 
         self.lab = lab
         self.exposition = Exposition()
-        self.daemon = Daemon(lab.engine, lab.postman, beat=lambda: None, prune=prune)
+        self.daemon = Daemon(lab.engine, lab.postman, Timetable(), beat=lambda: None, prune=prune)
         app = make_app(self.exposition, lab.engine, self.daemon, lab.postman)
         self.client = TestClient(TestServer(app))
 
