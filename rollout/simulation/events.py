@@ -26,11 +26,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
-    """A daemon begins. ``new``: it found no journal. ``observe``: it may write nothing, anywhere."""
+    """A daemon begins. ``observe``: it may write nothing, anywhere. ``since``: of what came after this time its
+    journal knows nothing (lost, or an old copy); ``None`` when it knows all that landed.
+    """
 
     epoch: int
-    new: bool
     observe: bool
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,11 +210,15 @@ class Fault(Event):
 
 @dataclass(frozen=True, slots=True)
 class Committed(Event):
-    """Somebody moved a branch of git; ``what`` in a few words."""
+    """Somebody moved a branch of git. ``names``: of the policies whose files the tree has, good or not;
+    ``rewritten``: what was there before is no ancestor.
+    """
 
     source: str
     commit: str
     what: str
+    names: tuple[str, ...]
+    rewritten: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +241,16 @@ class Bug(Event):
     what: str
     planned: bool = False
     """The world itself planted it, to see that the neighbours live (D3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over(Event):
+    """The world ends. ``rested``: everything had come to rest long before; ``owed``: alerts that people of sinks
+    that work have not got.
+    """
+
+    rested: bool
+    owed: int
 
 
 @dataclass(slots=True)

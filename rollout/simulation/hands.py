@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LASTING = frozenset(kind.name for kind in ENDURING)
 FIGHTS, EVERY = 5, 2.0
 """How often another hand sets a weight again, and how many seconds apart."""
+REWRITTEN = "the history is rewritten"
 ACTOR, WHY = "ada", "because"
 
 
@@ -55,6 +56,11 @@ class Hands(Elements):
                 yield deed.at + time * EVERY, self.do_fight
         if deed.kind == "journal restored":
             yield deed.at / 2, self._back_up
+
+    def first(self) -> None:
+        """Every service is on its first version."""
+        services = dict(self._world.plan.services)
+        self._committed(self._world.repository.begin(services), "the first commit")
 
     def calm(self) -> None:
         """Whatever is still on ends, and a daemon that is down comes back."""
@@ -146,7 +152,9 @@ class Hands(Elements):
     # --- git -------------------------------------------------------------------------------------
 
     def _committed(self, commit: str, what: str) -> None:
-        self._world.log.add(Committed(self._world.now, "main", commit, what))
+        names = tuple(f"prod/{name}" for name in self._world.repository.names())
+        rewritten = what == REWRITTEN
+        self._world.log.add(Committed(self._world.now, "main", commit, what, names, rewritten))
 
     def do_ask(self, deed: Deed) -> None:
         commit = self._world.repository.ask(deed.subject, f"{deed.subject}-{deed.argument}")
@@ -176,12 +184,14 @@ class Hands(Elements):
         self._committed(self._world.repository.dirty(deed.argument), f"a bad file: {deed.argument}")
 
     def do_rewrite(self, _deed: Deed) -> None:
-        self._committed(self._world.repository.rewrite(), "history rewritten")
+        self._committed(self._world.repository.rewrite(), REWRITTEN)
 
     def do_rewrite_adopted(self, _deed: Deed) -> None:
         async def adopt() -> None:
-            if self._world.engine is not None:
-                await self._world.engine.adopt_source("main", ACTOR, WHY)
+            world, engine = self._world, self._world.engine
+            if engine is not None:
+                world.log.add(Answered(world.now, "source main", Verb.ADOPT, ""))
+                await engine.adopt_source("main", ACTOR, WHY)
 
         self._soon(adopt())
 

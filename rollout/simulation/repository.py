@@ -74,10 +74,10 @@ class Repository:
         files = tuple(_linked(file) for file in tree.files)
         return replace(tree, files=files)
 
-    def begin(self, services: Mapping[str, Terms]) -> None:
+    def begin(self, services: Mapping[str, Terms]) -> str:
         """The first commit: everybody on v1."""
         self._offers = {name: _Offer(f"{name}-v1", terms) for name, terms in services.items()}
-        self.commit({_path(name): self._text(name) for name in services})
+        return self.commit({_path(name): self._text(name) for name in services})
 
     def commit(self, files: Mapping[str, str | None]) -> str:
         """Commit on top of what people see, whatever git shows the daemon."""
@@ -137,6 +137,12 @@ class Repository:
         files = dict(self.source.commits[self._head].files) if self._head else {}
         self._head = None
         return self.commit({path: kept for path, (kept, _) in files.items()})
+
+    def names(self) -> tuple[str, ...]:
+        """The policies that have a file."""
+        files = self.source.commits[self._head].files if self._head else {}
+        paths = (path.removeprefix(f"{FOLDER}/").removesuffix(".yaml") for path in files)
+        return tuple(sorted(name for name in paths if not name.startswith("zzz-")))
 
     def _say(self, name: str) -> str:
         return self.commit({_path(name): self._text(name)})

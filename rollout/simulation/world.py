@@ -20,7 +20,7 @@ from rollout.engine.outbox import Postman
 from rollout.engine.rollout import Rollout
 from rollout.ports import Alert
 from rollout.settings import EnvoyMesh, EnvoyMetrics, LogSink, Settings, SourceSettings
-from rollout.simulation.events import Bug, Calm, Ended, Log, Looked, MeshRead, Shouted, Started
+from rollout.simulation.events import Bug, Calm, Ended, Log, Looked, MeshRead, Over, Shouted, Started
 from rollout.simulation.hands import Hands
 from rollout.simulation.journal import Memory, SimulatedJournal
 from rollout.simulation.loop import VirtualClock, run
@@ -75,7 +75,8 @@ class World:
         self.wrote = 0
         self.clock = VirtualClock()
         self.memory = Memory()
-        self.backups: list[Memory] = []
+        self.backups: list[tuple[float, Memory]] = []
+        self.since: float | None = None
         self.process: Process | None = None
         self.daemon: Daemon | None = None
         self.engine: Engine | None = None
@@ -106,7 +107,6 @@ class World:
             for version in VERSIONS:
                 mesh.set_ready(f"{name}-{version}", 1)
                 metrics.known(f"{name}-{version}")
-        self.repository.begin(dict(self.plan.services))
 
     def _note(self, event: object) -> None:
         if isinstance(event, MeshRead):
@@ -125,7 +125,6 @@ class World:
             return
         process = self.process = Process(self.log, self.clock.monotonic, cut=self.cut, earlier=self.wrote)
         clock = WatchedClock(self.clock, process)
-        new = self.memory.epoch == 0
         inner, remembered = SimulatedJournal.open(self.memory, clock)
         taken = self.memory
         journal = WatchedJournal(inner, process, lambda: taken.taken)
@@ -156,7 +155,8 @@ class World:
             prune=_nothing,
             observed=self._looked,
         )
-        self.log.add(Started(self.now, self.memory.epoch, new, self.plan.observe))
+        self.log.add(Started(self.now, self.memory.epoch, self.plan.observe, self.since))
+        self.since = None
         process.die = lambda: self._died(process)
         self._lives.append((process, daemon))  # what waits in a dead one for ever is not to be collected
         self._living = asyncio.get_running_loop().create_task(daemon.run())
@@ -214,6 +214,7 @@ class World:
     async def _turn(self) -> None:
         """All of the plan, then the calm, until everything is at rest."""
         hands = Hands(self)
+        hands.first()
         self.start()
         for at, do in sorted(hands.timetable(), key=lambda one: one[0]):
             await self.clock.sleep(max(0.0, at - self.now))
@@ -227,13 +228,15 @@ class World:
             await self.clock.sleep(5.0)
             if (count := self._written()) != before or self._moving():
                 before, changed = count, self.now
+        owed = sum(entry.ended is None for entry in self.memory.outbox)
+        self.log.add(Over(self.now, self.now - changed >= RESTING, owed))
 
     def _written(self) -> tuple[int, int]:
         return len(self.objects.writes), self.memory.taken
 
     def _moving(self) -> bool:
         engine = self.engine
-        if engine is None:
+        if engine is None or any(entry.ended is None for entry in self.memory.outbox):
             return True
         return any(
             isinstance(one.state, RollingBack) or (isinstance(one.state, Ramping) and not one.state.paused)
@@ -242,7 +245,7 @@ class World:
 
     def back_up(self) -> None:
         """Somebody copies the journal."""
-        self.backups.append(copied(self.memory))
+        self.backups.append((self.now, copied(self.memory)))
 
     def run(self) -> Log:
         """Everything, from the first commit to the last rest."""

@@ -1,0 +1,53 @@
+"""The referee: laws that no world may break, however it ends (FAILURES 2.5).
+
+It hears each event, first as a judge, then as a clerk. I5 (one writer by epoch) has its place in
+``weights`` when several replicas write; I10, I12 and I21 compare whole worlds (``twins``).
+"""
+
+from __future__ import annotations
+
+from rollout.simulation.events import Event, Log
+from rollout.simulation.referee import ends, journeys, weights
+from rollout.simulation.referee.alerts import Ears
+from rollout.simulation.referee.book import Court, Violation
+
+LAWS = (
+    weights.of_writes,
+    weights.going_home,
+    journeys.of_records,
+    journeys.of_writes,
+    journeys.of_sources,
+    ends.of_looks,
+    ends.of_bugs,
+    ends.of_blindness,
+    ends.of_silent_homes,
+    ends.of_the_dead,
+    ends.of_the_end,
+)
+
+
+class Referee:
+    """``rate``: requests per second and service, where it is known."""
+
+    def __init__(self, sinks: tuple[str, ...] = (), rate: float = 0.0) -> None:
+        self.court = Court()
+        self.court.rate = rate
+        self.violations: list[Violation] = []
+        self._laws = (*LAWS, Ears(sinks).hear)
+
+    def hear(self, event: Event) -> None:
+        """One event, as it happens."""
+        for law in self._laws:
+            self.violations += law(event, self.court)
+        self.court.write(event)
+
+
+def judge(log: Log, sinks: tuple[str, ...] = (), rate: float = 0.0) -> list[Violation]:
+    """A whole log."""
+    referee = Referee(sinks, rate)
+    for event in log.events:
+        referee.hear(event)
+    return referee.violations
+
+
+__all__ = ["Referee", "Violation", "judge"]

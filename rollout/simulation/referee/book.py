@@ -1,0 +1,414 @@
+"""The referee's own memory: what was authorised, what people said, what the world truly did.
+
+It is written from the log alone. Nothing here asks the machine what would have been right.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rollout.core.model import (
+    FULL,
+    Cause,
+    Held,
+    MeshSeen,
+    Order,
+    Policy,
+    Ramping,
+    Revision,
+    RollingBack,
+    Split,
+    Stage,
+    State,
+    Steady,
+    Unadopted,
+    Verb,
+)
+from rollout.core.reason import Reason
+from rollout.simulation.events import (
+    Accepted,
+    Answered,
+    Behaves,
+    Bug,
+    Calm,
+    Committed,
+    Edited,
+    Ended,
+    Endpoints,
+    Event,
+    Fault,
+    Froze,
+    Looked,
+    MeshRead,
+    Ordered,
+    Recorded,
+    Sampled,
+    Started,
+    Wrote,
+)
+
+GUILTY = frozenset(
+    {Cause.WORSE, Cause.OVER_LIMIT, Cause.NO_DATA, Cause.NOT_READY, Cause.LOST_ENDPOINTS, Cause.ABORTED}
+)
+"""Causes after which a revision stays rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A law was broken: when, which, by which rollout, and how, in plain words."""
+
+    at: float
+    law: str
+    rollout: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.at:8.2f} s  {self.law:4} {self.rollout}: {self.what}"
+
+
+@dataclass(slots=True)
+class Book:
+    """All that is known of one rollout. ``stable``: who serves everybody when nothing is under way."""
+
+    name: str
+    policy: Policy | None = None
+    policy_at: float = 0.0
+    gone_at: float | None = None
+    state: State = field(default_factory=Unadopted)
+    reason: Reason | None = None
+    told: bool = True
+    stable: str = ""
+    unused: list[Split] = field(default_factory=list)
+    """Splits that landed intents announced, and that were not written yet."""
+    truth: tuple[Split, ...] = ()
+    written: Split | None = None
+    written_at: float = -1.0
+    confirmed: bool = False
+    lowered: int | None = None
+    """The canary's weight as a foreign hand left it, while that is below what was authorised."""
+    reads_of_lowered: int = 0
+    home_due: float | None = None
+    dead_due: float | None = None
+    hasty: bool = False
+    """The record before left its rung because a person wanted it so."""
+    rejected: dict[Revision, float] = field(default_factory=dict)
+    raised: Counter[tuple[int, int]] = field(default_factory=Counter)
+    proof: float = 0.0
+    """Seconds in which the present rung can have baked at the most."""
+    sampled_at: float | None = None
+    served: dict[str, int] = field(default_factory=dict)
+    haste: str = ""
+    aborted_at: float | None = None
+    forgotten: bool = False
+    read: MeshSeen | None = None
+    read_at: float = -1.0
+    looked_at: float | None = None
+    looked: Looked | None = None
+    blind_since: float | None = None
+    broken: bool = False
+    """A bug of it was seen lately."""
+
+    @property
+    def ramp(self) -> Ramping | None:
+        """The journey under way, also while it is held."""
+        state = self.state.was if isinstance(self.state, Held) else self.state
+        return state if isinstance(state, Ramping) else None
+
+    @property
+    def home(self) -> str:
+        """Stable, as the last landed record has it."""
+        state = self.state.was if isinstance(self.state, Held) else self.state
+        return "" if isinstance(state, Unadopted) else state.past.stable.backend
+
+    def exposure(self, splits: tuple[Split, ...]) -> int:
+        """The share that is not on stable; the most, if entries differ."""
+        return max((FULL - split.weight(self.stable) for split in splits), default=0)
+
+
+def weight_of(state: State) -> int:
+    """What the canary is authorised to have, by a recorded state."""
+    match state:
+        case Ramping(rung=Stage(step=step), policy=policy):
+            weight = policy.steps[step].weight
+            return weight if weight < FULL else FULL - policy.analysis.holdback
+        case Ramping(rung=rung):
+            return getattr(rung, "weight", 0)
+        case Held(was=Ramping() as was):
+            return weight_of(was)
+        case _:
+            return 0
+
+
+class Court:
+    """The whole memory. ``write`` is told each event after the laws were heard about it."""
+
+    def __init__(self) -> None:
+        self.books: dict[str, Book] = {}
+        self.names: dict[str, str] = {}
+        self.alive = False
+        self.started_at = 0.0
+        self.epoch = 0
+        self.observe = False
+        self.calm = False
+        self.faults: Counter[tuple[str, str]] = Counter()
+        self.ready: dict[str, int] = {}
+        self.failing: dict[str, float] = {}
+        self.ever_failed: set[str] = set()
+        self.frozen: set[str] = set()
+        self.rewritten_at: float | None = None
+        self.commits: dict[str, tuple[int, int, tuple[str, ...]]] = {}
+        self.accepted: str | None = None
+        self.adopts = self.adopted = 0
+        self.disk_at = -1000.0
+        self.ever_dead: set[str] = set()
+        self.clashing: dict[str, float] = {}
+        self.orders: dict[int, tuple[float, Order]] = {}
+        self.at = 0.0
+        self.rate = 0.0
+        self.silent: list[float] = []
+
+    def book(self, name: str) -> Book:
+        """One rollout's."""
+        if name not in self.books:
+            self.books[name] = Book(name)
+        return self.books[name]
+
+    def at_route(self, key: str) -> Book | None:
+        """Whose route this is."""
+        name = self.names.get(key)
+        return self.books[name] if name else None
+
+    def on(self, *kinds: str) -> bool:
+        """Is one of these faults on?"""
+        return any(count > 0 and kind in kinds for (kind, _), count in self.faults.items())
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def write(self, event: Event) -> None:
+        """Remember it."""
+        self.at = event.at
+        match event:
+            case Recorded(landed=False):
+                self.disk_at = event.at
+            case Recorded():
+                self._recorded(event)
+            case Wrote(landed=True):
+                self._wrote(event)
+            case MeshRead(seen=MeshSeen()):
+                self._read(event)
+            case Sampled():
+                self._sampled(event)
+            case Looked():
+                self._looked(event)
+            case Accepted(landed=True) | Accepted(told=True):
+                self._accepted(event)
+            case Started():
+                self._started(event)
+            case Ended():
+                self.alive = False
+            case _:
+                self._hand(event)
+
+    def _hand(self, event: Event) -> None:
+        match event:
+            case Edited():
+                self._edited(event)
+            case Endpoints():
+                self.ready[event.backend] = event.ready
+                if not event.ready:
+                    self.ever_dead.add(event.backend)
+            case Behaves():
+                self.failing[event.backend] = event.failing
+                if event.failing:
+                    self.ever_failed.add(event.backend)
+            case Fault():
+                self.faults[event.kind, event.subject] = int(event.on)
+                if event.kind in ("disk full", "disk hangs"):
+                    self.disk_at = event.at
+            case Froze(landed=True):
+                (self.frozen.discard if event.lifted else self.frozen.add)(event.freeze.name)
+            case Ordered(landed=True):
+                self.orders[event.order.id] = (event.at, event.order)
+                if event.order.verb is Verb.ABORT and event.told:
+                    self.book(event.name).aborted_at = event.at
+            case Answered(name="source main"):
+                self.adopts += 1
+            case Committed():
+                generation = max((one[1] for one in self.commits.values()), default=0)
+                self.commits[event.commit] = (len(self.commits), generation + event.rewritten, event.names)
+            case Bug():
+                self.book(event.name).broken = True
+            case Calm():
+                self.calm = True
+            case _:
+                pass
+
+    def _started(self, event: Started) -> None:
+        self.alive, self.started_at, self.observe = True, event.at, event.observe
+        self.epoch = event.epoch
+        for book in self.books.values():
+            book.looked_at = book.sampled_at = book.blind_since = None
+            book.unused.clear()
+            if event.since is not None:
+                self._forget(book, event.since)
+        if event.since is not None:
+            self.accepted, self.rewritten_at = None, None
+            self.frozen.clear()
+            self.orders = {number: one for number, one in self.orders.items() if one[0] <= event.since}
+
+    def _forget(self, book: Book, since: float) -> None:
+        """Its journal is an old copy, or none: what was written since must not be taken for its own."""
+        book.forgotten = book.forgotten or book.written_at > since
+        book.rejected = {
+            one: at for one, at in book.rejected.items() if at <= since or book.written_at > since
+        }
+        book.state, book.reason, book.lowered, book.haste = Unadopted(), None, None, ""
+        book.raised.clear()
+        if since < 0:
+            book.policy, book.policy_at = None, self.at
+
+    def _recorded(self, event: Recorded) -> None:
+        decision, book = event.record.decision, self.book(event.record.name)
+        before = book.state
+        if not event.told:
+            self.disk_at = event.at
+        self._obeyed(book, event)
+        book.hasty = bool(book.haste)
+        if isinstance(decision.state, RollingBack) and not isinstance(before, RollingBack):
+            if decision.state.cause in GUILTY and decision.state.canary.backend != book.stable:
+                book.rejected[decision.state.canary] = event.at
+            book.lowered, book.haste, book.aborted_at = None, "", None
+        if isinstance(decision.state, Ramping):
+            self._climbed(book, before, decision.state)
+        elif isinstance(decision.state, Steady):
+            book.aborted_at, book.haste, book.lowered = None, "", None
+        book.state, book.reason, book.told = decision.state, decision.reason, event.told
+        book.unused += [action.split for action in decision.actions]
+        if not book.stable or decision.reason is Reason.ADOPTED:
+            book.stable = book.home
+        route = getattr(getattr(self._last(book), "past", None), "route", None)
+        if route is not None:
+            self.names[route.key] = book.name
+
+    def _last(self, book: Book) -> State:
+        return book.state.was if isinstance(book.state, Held) else book.state
+
+    def _climbed(self, book: Book, before: State, after: Ramping) -> None:
+        was = before.was if isinstance(before, Held) else before
+        fresh = not isinstance(was, Ramping) or was.past.attempt != after.past.attempt
+        if fresh:
+            book.lowered, book.haste, book.aborted_at = None, "", None
+        if fresh or was.rung != after.rung:  # type: ignore[union-attr]
+            book.proof = 0.0
+            if book.haste == "one":
+                book.haste = ""
+
+    def _obeyed(self, book: Book, event: Recorded) -> None:
+        for number, refusal in event.record.decision.obeyed:
+            _, order = self.orders.get(number, (0.0, None))
+            if order is None or refusal:
+                if order is not None and order.verb is Verb.ABORT:
+                    book.aborted_at = None
+                continue
+            match order.verb:
+                case Verb.RETRY | Verb.ADOPT:
+                    book.rejected.clear()
+                    book.forgotten = False
+                case Verb.PROMOTE:
+                    book.haste = "all" if order.argument == "full" else "one"
+                case Verb.RESUME:
+                    book.lowered = None
+                case _:
+                    pass
+            if order.verb is Verb.ADOPT:
+                book.stable = ""
+
+    def _wrote(self, event: Wrote) -> None:
+        book = self.at_route(event.route.key)
+        if book is None:
+            return
+        if event.split in book.unused:
+            book.unused = book.unused[book.unused.index(event.split) + 1 :]
+        book.truth, book.written, book.written_at, book.confirmed = (
+            (event.split,),
+            event.split,
+            event.at,
+            False,
+        )
+        book.served = {backend: completed for backend, completed, _ in event.served}
+        book.proof, book.sampled_at, book.lowered = 0.0, None, None
+        if event.split.sole is not None and event.split.sole == book.home:
+            book.stable = book.home
+
+    def _read(self, event: MeshRead) -> None:
+        book = self.at_route(event.route.key)
+        if book is None or not isinstance(event.seen, MeshSeen):
+            return
+        book.read, book.read_at = event.seen, event.at
+        if not book.truth:
+            book.truth = event.seen.splits
+        if event.seen.splits == (book.written,):
+            book.confirmed = True
+        if book.lowered is not None and event.seen.splits == book.truth:
+            book.reads_of_lowered += 1
+
+    def _sampled(self, event: Sampled) -> None:
+        for question, answer in zip(event.questions, event.answers, strict=True):
+            for book in self.books.values():
+                ramp = book.ramp
+                if ramp is None or ramp.canary.backend not in question.backends:
+                    continue
+                if not event.fresh or not hasattr(answer, "series"):
+                    book.sampled_at = None
+                    continue
+                if book.sampled_at is not None and book.confirmed:
+                    book.proof += min(event.at - book.sampled_at, LONGEST_LOOK)
+                book.sampled_at = event.at
+
+    def _looked(self, event: Looked) -> None:
+        book = self.book(event.name)
+        book.looked_at, book.looked = event.at, event
+        blind = event.decision.reason is Reason.BLIND
+        book.blind_since = (book.blind_since if book.blind_since is not None else event.at) if blind else None
+
+    def _edited(self, event: Edited) -> None:
+        book = self.at_route(event.route.key)
+        if book is None:
+            return
+        book.truth = event.splits
+        ramp = book.ramp
+        if ramp is None or not event.splits or not book.confirmed:
+            return
+        least = min(split.weight(ramp.canary.backend) for split in event.splits)
+        within = book.exposure(event.splits) <= weight_of(ramp)
+        book.lowered = least if within and least < weight_of(ramp) else None
+        book.reads_of_lowered = 0
+
+    def _accepted(self, event: Accepted) -> None:
+        if event.state.accepted is not None:
+            generation = self.commits.get(self.accepted or "", (0, 0, ()))[1]
+            if self.commits.get(event.state.accepted, (0, 0, ()))[1] > generation:
+                self.adopted = self.adopts
+            self.accepted = event.state.accepted
+            self.rewritten_at = (self.rewritten_at or event.at) if event.state.rewritten else None
+        if event.policies is None:
+            return
+        policies = dict(event.policies)
+        keys = Counter(policy.route.key for policy in policies.values())
+        self.clashing = {key: self.clashing.get(key, event.at) for key, count in keys.items() if count > 1}
+        for name in {**self.books, **policies}:
+            book, policy = self.book(name), policies.get(name)
+            if policy != book.policy:
+                book.policy_at = event.at
+            if policy is not None and self.names.get(policy.route.key) is None:
+                self.names[policy.route.key] = name
+            if policy is None and book.policy is not None:
+                book.gone_at = event.at
+            elif policy is not None:
+                book.gone_at = None
+            book.policy = policy
+
+
+LONGEST_LOOK = 2.5
+"""Seconds between two samples of which a look can have counted bake."""
