@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from rollout.core.model import Decision, MeshSeen, Order, Origin, Policy, Route, Sample, Split, State, Unseen
@@ -293,11 +293,17 @@ class Journal(Protocol):
         ...
 
 
+LONGEST_WAIT = timedelta(hours=1)
+"""The longest that a dispatch waits for its next try."""
+
+
 class Outbox(Protocol):
     """The journal's other half: alerts that are owed."""
 
     async def owed(self, now: datetime, limit: int, sink: str | None = None) -> Sequence[Dispatch]:
-        """The dispatches that are due (at one sink), oldest first."""
+        """The dispatches that are due (at one sink), oldest first; also those that would wait for longer than
+        any may: the clock was set back.
+        """
         ...
 
     async def delivered(self, dispatch: Dispatch, at: datetime) -> None:

@@ -26,9 +26,9 @@ from rollout.core.model import (
     percent,
 )
 
-QUIET = 60.0
-QUIET_LOOKS = 5
-"""A canary that completes nothing for the longer of these gives no evidence (ANALYSIS 3.8)."""
+QUIET, QUIET_LOOKS, QUIET_REQUESTS = 60.0, 5, 20
+"""A canary that completes nothing for so many seconds gives no evidence (ANALYSIS 3.8); nor does one for so
+many looks, in which it should have completed so many requests at the rate it had on this rung."""
 MOST_ODDS = 1e6
 """A million to one is told of anything beyond it."""
 BAKED_LOOKS = 3
@@ -139,7 +139,9 @@ def _silence(state: Ramping, counted: Increment | None, seen: Observation) -> st
     if weight_of(state.rung, state.policy) == NOTHING:
         return ""
     quiet = 0.0 if counted.canary_n else state.clock.quiet + (seen.elapsed or 0.0)
-    if quiet > max(QUIET, QUIET_LOOKS * seen.look):
+    counts = state.counts[0]
+    expected = counts.canary_n / counts.seconds * quiet if counts.seconds else 0.0
+    if quiet > QUIET_LOOKS * seen.look and (quiet > QUIET or expected > QUIET_REQUESTS):
         return f"no canary request was completed for {quiet:.0f} s"
     return ""
 

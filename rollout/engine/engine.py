@@ -217,6 +217,10 @@ class Engine:
     async def _keep(self, name: str, taken: Taken) -> None:
         """Take what a source says, once that is remembered."""
         fresh = taken.policies if taken.policies != self.catalogue.policies[name] else None
+        if fresh is None and name in self._unrecorded:
+            fresh = self.catalogue.policies[
+                name
+            ]  # the disk may have others, of an accept that seemed to fail
         if not await self._remember(name, taken.state, fresh, told=taken.pages):
             return
         if not taken.state.problem:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from rollout.ports import Alert, Clock, Dispatch, Later, Outbox, Sink, Unavailable
+from rollout.ports import LONGEST_WAIT, Alert, Clock, Dispatch, Later, Outbox, Sink, Unavailable
 
 log = logging.getLogger("rollout")
 
@@ -91,7 +91,7 @@ class Postman:
         asked = trouble.after if isinstance(trouble, Later) and trouble.after is not None else 0.0
         if now - dispatch.alert.at > KEPT_FOR:
             return None
-        return now + timedelta(seconds=max(pause, min(asked, KEPT_FOR.total_seconds())))
+        return now + timedelta(seconds=max(pause, min(asked, LONGEST_WAIT.total_seconds())))
 
     def shout(self, alerts: Sequence[tuple[str, Alert]]) -> None:
         """Tell people at once, without the journal: it cannot be written. What does not arrive is kept in

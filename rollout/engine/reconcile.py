@@ -7,6 +7,7 @@ because the road home must not need it (laws 4 and 6, FAILURES Q1).
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from dataclasses import replace
 
@@ -194,7 +195,7 @@ async def _write_down(rollout: Rollout, entry: Record, world: World, patience: f
     writing = rollout.writing = asyncio.ensure_future(_in_turn(world, (*kept, entry)))
     await asyncio.wait({writing}, timeout=patience)
     if not writing.done():
-        writing.add_done_callback(lambda task: world.shout(entry.alerts) if _trouble(task) else None)
+        writing.add_done_callback(functools.partial(_shout_late, entry, world))
         return "" if patience == PATIENCE else "the disk does not answer"
     rollout.writing = None
     if trouble := _trouble(writing):
@@ -202,6 +203,12 @@ async def _write_down(rollout: Rollout, entry: Record, world: World, patience: f
         return trouble
     rollout.dirty = False
     return ""
+
+
+def _shout_late(entry: Record, world: World, writing: asyncio.Future[None]) -> None:
+    """It was on its way home, and the disk did not take it in the end."""
+    if not writing.cancelled() and _trouble(writing):
+        world.shout(entry.alerts)
 
 
 async def _in_turn(world: World, entries: tuple[Record, ...]) -> None:

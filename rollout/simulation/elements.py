@@ -181,12 +181,12 @@ class Elements:
 
     def do_journal_lost(self, _deed: Deed) -> None:
         self._world.kill(1.0)
-        self._world.memory, self._world.since = Memory(), -1.0
+        self._world.swap(-1.0, Memory())
 
     def do_journal_restored(self, _deed: Deed) -> None:
         self._world.kill(1.0)
         if self._world.backups:
-            self._world.since, self._world.memory = self._world.backups.pop()
+            self._world.swap(*self._world.backups.pop())
 
     def do_kill(self, deed: Deed) -> None:
         self._world.kill(float(deed.argument))

@@ -8,7 +8,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from rollout.core.model import Decision, Order, Policy
-from rollout.ports import Alert, Clock, Dispatch, Freeze, Record, Remembered, SourceState, Unavailable
+from rollout.ports import (
+    LONGEST_WAIT,
+    Alert,
+    Clock,
+    Dispatch,
+    Freeze,
+    Record,
+    Remembered,
+    SourceState,
+    Unavailable,
+)
 
 IN_ORDER_TRIES = 5
 
@@ -129,12 +139,13 @@ class SimulatedJournal:
         waiting = {
             (one.sink, one.alert.rollout): one.id
             for one in reversed(owed)
-            if one.next_try > now and one.tries < IN_ORDER_TRIES
+            if now < one.next_try <= now + LONGEST_WAIT and one.tries < IN_ORDER_TRIES
         }
         due = [
             one
             for one in owed
-            if one.next_try <= now and one.id <= waiting.get((one.sink, one.alert.rollout), one.id)
+            if not now < one.next_try <= now + LONGEST_WAIT
+            and one.id <= waiting.get((one.sink, one.alert.rollout), one.id)
         ]
         return tuple(due[:limit])
 

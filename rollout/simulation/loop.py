@@ -6,7 +6,7 @@ No sockets, no threads, no signals: what runs on it is the same in each process 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -54,16 +54,20 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Nobody sleeps who would have to be woken."""
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run it to its end on a loop of its own, and what it left behind to nothing."""
+def run(main: Coroutine[Any, Any, T], trouble: Callable[[str], None]) -> T:
+    """Run it to its end on a loop of its own, and what it left behind to nothing. ``trouble`` is told of
+    exceptions that nobody waited for.
+    """
     loop = VirtualLoop()
+    loop.set_exception_handler(lambda _, about: trouble(str(about.get("exception") or about["message"])))
     try:
         return loop.run_until_complete(main)
     finally:
+        loop.set_exception_handler(lambda _, about: None)
         while left := asyncio.all_tasks(loop):
             for task in left:
                 task.cancel()
-            loop.run_until_complete(asyncio.wait(left))
+            loop.run_until_complete(asyncio.wait(left, timeout=1.0))
         loop.close()
 
 

@@ -14,13 +14,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from rollout.core.model import MeshSeen, Ramping, RollingBack, Route
+from rollout.core.reason import Reason
 from rollout.engine.daemon import Daemon
 from rollout.engine.engine import Engine, Outside
 from rollout.engine.outbox import Postman
 from rollout.engine.rollout import Rollout
 from rollout.ports import Alert
 from rollout.settings import EnvoyMesh, EnvoyMetrics, LogSink, Settings, SourceSettings
-from rollout.simulation.events import Bug, Calm, Ended, Log, Looked, MeshRead, Over, Shouted, Started
+from rollout.simulation.events import (
+    Bug,
+    Calm,
+    Ended,
+    Log,
+    Looked,
+    MeshRead,
+    Over,
+    Recorded,
+    Shouted,
+    Started,
+)
 from rollout.simulation.hands import Hands
 from rollout.simulation.journal import Memory, SimulatedJournal
 from rollout.simulation.loop import VirtualClock, run
@@ -65,6 +77,12 @@ def settings(plan: Plan) -> Settings:
     )
 
 
+MOVING = frozenset(
+    {Reason.MEASURING, Reason.SETTLING, Reason.PROBING, Reason.BAKING, Reason.BLIND, Reason.TOO_FEW}
+)
+"""Reasons that time alone ends."""
+
+
 class World:
     """One world of one plan. ``cut``: the first daemon dies there."""
 
@@ -77,6 +95,7 @@ class World:
         self.memory = Memory()
         self.backups: list[tuple[float, Memory]] = []
         self.since: float | None = None
+        self.told = 0
         self.process: Process | None = None
         self.daemon: Daemon | None = None
         self.engine: Engine | None = None
@@ -111,6 +130,8 @@ class World:
     def _note(self, event: object) -> None:
         if isinstance(event, MeshRead):
             self.read[event.route.key] = event
+        elif isinstance(event, Recorded) and event.record.noteworthy:
+            self.told += 1
 
     @property
     def now(self) -> float:
@@ -232,16 +253,21 @@ class World:
         self.log.add(Over(self.now, self.now - changed >= RESTING, owed))
 
     def _written(self) -> tuple[int, int]:
-        return len(self.objects.writes), self.memory.taken
+        return len(self.objects.writes), self.told
 
     def _moving(self) -> bool:
         engine = self.engine
         if engine is None or any(entry.ended is None for entry in self.memory.outbox):
             return True
         return any(
-            isinstance(one.state, RollingBack) or (isinstance(one.state, Ramping) and not one.state.paused)
+            isinstance(one.state, RollingBack) or (one.decision is not None and one.decision.reason in MOVING)
             for one in engine.rollouts.values()
         )
+
+    def swap(self, since: float, memory: Memory) -> None:
+        """Another journal on the same disk; it knows what happened until ``since``."""
+        memory.unwritable, memory.slow = self.memory.unwritable, self.memory.slow
+        self.since, self.memory = since, memory
 
     def back_up(self) -> None:
         """Somebody copies the journal."""
@@ -250,7 +276,7 @@ class World:
     def run(self) -> Log:
         """Everything, from the first commit to the last rest."""
         with _quiet(self):
-            run(self._turn())
+            run(self._turn(), lambda what: self.log.add(Bug(self.now, "loop", what)))
         return self.log
 
 

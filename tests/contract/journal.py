@@ -318,6 +318,16 @@ class JournalContract:
         (again,) = await journal.owed(LATER, 10)
         assert (again.id, again.tries, again.next_try) == (dispatch.id, 1, LATER)
 
+    async def test_a_clock_that_is_set_back_delays_no_alert(self, bench: Bench):
+        """C1, L1: what would wait for longer than any alert may is due, and holds up nothing behind it."""
+        journal, _ = await bench.restart()
+        for key in ("first", "second"):
+            await journal.record(record(alerts=(("ops", alert(key)),)))
+        (dispatch, _) = await journal.owed(START, 10)
+        await journal.failed(dispatch, "503", LATER)
+        yesterday = START - timedelta(days=1)
+        assert [one.alert.key for one in await journal.owed(yesterday, 10)] == ["first", "second"]
+
     async def test_an_alert_given_up_is_reported_for_a_day(self, bench: Bench):
         """L3: what never arrived stays visible for 24 hours."""
         journal, _ = await bench.restart()

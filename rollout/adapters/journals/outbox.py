@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from rollout.adapters.journals import rows
-from rollout.ports import Alert, Dispatch
+from rollout.ports import LONGEST_WAIT, Alert, Dispatch
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +44,18 @@ def owed(
     """What is due (at one sink), oldest first. A row that cannot be read has not arrived, and ends."""
     found = connection.execute(
         "SELECT id, sink, alert, tries, next_try FROM outbox AS due "
-        "WHERE ended IS NULL AND next_try <= :now AND sink = coalesce(:sink, sink) "
+        "WHERE ended IS NULL AND (next_try <= :now OR next_try > :far) AND sink = coalesce(:sink, sink) "
         "AND NOT EXISTS (SELECT 1 FROM outbox AS elder "
         "WHERE elder.ended IS NULL AND elder.sink = due.sink AND elder.rollout = due.rollout "
-        "AND elder.id < due.id AND elder.next_try > :now AND elder.tries < :tries) "
+        "AND elder.id < due.id AND elder.next_try > :now AND elder.next_try <= :far AND elder.tries < :tries) "
         "ORDER BY id LIMIT :limit",
-        {"now": rows.instant(now), "tries": IN_ORDER_TRIES, "limit": limit, "sink": sink},
+        {
+            "now": rows.instant(now),
+            "far": rows.instant(now + LONGEST_WAIT),
+            "tries": IN_ORDER_TRIES,
+            "limit": limit,
+            "sink": sink,
+        },
     )
     due = []
     for row in found.fetchall():

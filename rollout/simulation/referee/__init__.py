@@ -18,6 +18,7 @@ LAWS = (
     journeys.of_writes,
     journeys.of_sources,
     ends.of_looks,
+    ends.of_rest,
     ends.of_bugs,
     ends.of_blindness,
     ends.of_silent_homes,

@@ -106,6 +106,7 @@ class Book:
     looked_at: float | None = None
     looked: Looked | None = None
     blind_since: float | None = None
+    quiet_since: float | None = None
     broken: bool = False
     """A bug of it was seen lately."""
 
@@ -148,6 +149,7 @@ class Court:
         self.names: dict[str, str] = {}
         self.alive = False
         self.started_at = 0.0
+        self.unheard: Accepted | None = None
         self.epoch = 0
         self.observe = False
         self.calm = False
@@ -201,8 +203,11 @@ class Court:
                 self._sampled(event)
             case Looked():
                 self._looked(event)
-            case Accepted(landed=True) | Accepted(told=True):
+            case Accepted(told=True):
+                self.unheard = None
                 self._accepted(event)
+            case Accepted(landed=True):
+                self.unheard = event  # the next daemon will read it; this one does not know
             case Started():
                 self._started(event)
             case Ended():
@@ -247,6 +252,9 @@ class Court:
     def _started(self, event: Started) -> None:
         self.alive, self.started_at, self.observe = True, event.at, event.observe
         self.epoch = event.epoch
+        if self.unheard is not None and event.since is None:
+            self._accepted(self.unheard)
+        self.unheard = None
         for book in self.books.values():
             book.looked_at = book.sampled_at = book.blind_since = None
             book.unused.clear()
@@ -259,7 +267,7 @@ class Court:
 
     def _forget(self, book: Book, since: float) -> None:
         """Its journal is an old copy, or none: what was written since must not be taken for its own."""
-        book.forgotten = book.forgotten or book.written_at > since
+        book.forgotten = book.written_at > since
         book.rejected = {
             one: at for one, at in book.rejected.items() if at <= since or book.written_at > since
         }
@@ -273,8 +281,8 @@ class Court:
         before = book.state
         if not event.told:
             self.disk_at = event.at
+        book.hasty = self.hasty(event)
         self._obeyed(book, event)
-        book.hasty = bool(book.haste)
         if isinstance(decision.state, RollingBack) and not isinstance(before, RollingBack):
             if decision.state.cause in GUILTY and decision.state.canary.backend != book.stable:
                 book.rejected[decision.state.canary] = event.at
@@ -314,15 +322,23 @@ class Court:
             match order.verb:
                 case Verb.RETRY | Verb.ADOPT:
                     book.rejected.clear()
+                    book.raised.clear()
                     book.forgotten = False
                 case Verb.PROMOTE:
                     book.haste = "all" if order.argument == "full" else "one"
                 case Verb.RESUME:
                     book.lowered = None
+                    book.raised.clear()
                 case _:
                     pass
             if order.verb is Verb.ADOPT:
                 book.stable = ""
+
+    def hasty(self, event: Recorded) -> bool:
+        """Does a person's order, also one that this record obeys, waive the proof of the present rung?"""
+        obeyed = (self.orders.get(number) for number, refused in event.record.decision.obeyed if not refused)
+        promoted = any(one is not None and one[1].verb is Verb.PROMOTE for one in obeyed)
+        return promoted or bool(self.book(event.record.name).haste)
 
     def _wrote(self, event: Wrote) -> None:
         book = self.at_route(event.route.key)
@@ -359,12 +375,22 @@ class Court:
                 ramp = book.ramp
                 if ramp is None or ramp.canary.backend not in question.backends:
                     continue
-                if not event.fresh or not hasattr(answer, "series"):
+                if not hasattr(answer, "series") or self._quiet(event, book):
                     book.sampled_at = None
                     continue
                 if book.sampled_at is not None and book.confirmed:
                     book.proof += min(event.at - book.sampled_at, LONGEST_LOOK)
                 book.sampled_at = event.at
+
+    def _quiet(self, event: Sampled, book: Book) -> bool:
+        """Were the counters those of before for so long that it must have been seen?"""
+        service = book.name.partition("/")[2]
+        faults = (self.faults[kind, service] for kind in ("no traffic", "traffic strays"))
+        quiet = not event.fresh or any(faults)
+        book.quiet_since = None if not quiet else event.at if book.quiet_since is None else book.quiet_since
+        rate = self.rate * book.exposure(book.truth) / FULL
+        seen = max(QUIET_LOOKS, QUIET_REQUESTS / rate if rate else 60.0)
+        return book.quiet_since is not None and event.at - book.quiet_since > min(seen, 60.0)
 
     def _looked(self, event: Looked) -> None:
         book = self.book(event.name)
@@ -410,5 +436,7 @@ class Court:
             book.policy = policy
 
 
+QUIET_LOOKS, QUIET_REQUESTS = 7.0, 25.0
+"""Seconds, and requests that should have come, after which counters that stand still are silence."""
 LONGEST_LOOK = 2.5
 """Seconds between two samples of which a look can have counted bake."""

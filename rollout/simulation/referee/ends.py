@@ -29,10 +29,20 @@ def of_looks(event: Event, court: Court) -> Iterator[Violation]:
     for book in court.books.values():
         since = max(book.looked_at or court.started_at, court.started_at)
         limit = UNWATCHED if book.ramp is not None and weight_of(book.state) and not slow else UNSEEN
-        if book.policy is None or book.broken or event.at - since <= limit:
+        if book.policy is None or book.broken or book.looked is None or event.at - since <= limit:
             continue
         yield Violation(event.at, "D3", book.name, f"was not looked at for {event.at - since:.0f} s")
         book.looked_at = event.at
+
+
+def of_rest(event: Event, court: Court) -> Iterator[Violation]:
+    """I20: at rest nothing is written."""
+    if not isinstance(event, Recorded) or not court.calm:
+        return
+    decision, book = event.record.decision, court.book(event.record.name)
+    same = decision.state == book.state and decision.reason is book.reason and book.told
+    if same and isinstance(book.state, Steady) and not (decision.obeyed or event.record.outcome):
+        yield Violation(event.at, "I20", book.name, f"{decision.reason.name} is recorded again, at rest")
 
 
 def of_bugs(event: Event, _court: Court) -> Iterator[Violation]:
@@ -147,7 +157,7 @@ def _ends(book: Book, court: Court) -> Iterator[str]:
         and book.policy.revision not in book.rejected
     ):
         yield f"{book.policy.revision} was never rejected, and does not begin"
-    if isinstance(state, Held) or (book.policy is not None and book.policy.observe):
+    if isinstance(state, Held | Unadopted) or (book.policy is not None and book.policy.observe):
         return
     if book.truth and book.exposure(book.truth) > weight_of(state):
         yield f"ends with {book.truth[0]}, more than was authorised"

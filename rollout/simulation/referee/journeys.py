@@ -40,8 +40,7 @@ def of_records(event: Event, court: Court) -> Iterator[Violation]:
     if rises(book.state, after):
         said += [
             *_ladder(book, after),
-            *_proved(event, book, after),
-            *_once(book, after),
+            *_proved(event, court, book),
             *_held(event, court, book),
         ]
     if isinstance(after, Ramping):
@@ -92,31 +91,14 @@ def _ladder(book: Book, after: State) -> Said:
         yield "I2", f"from {before / 100:g} % to {weight_of(after) / 100:g} %, over the next rung"
 
 
-def _proved(event: Recorded, book: Book, after: State) -> Said:
-    """I2: a step is left after its bake, with requests, under the policy in force; I17: by true seconds."""
+def _proved(event: Recorded, court: Court, book: Book) -> Said:
+    """I2: a step is left after its bake, unless a person wanted it so; I17: by true seconds."""
     was = _journey(book.state)
-    if not isinstance(was, Ramping) or not isinstance(was.rung, Stage) or book.haste:
+    if not isinstance(was, Ramping) or not isinstance(was.rung, Stage) or court.hasty(event):
         return
     bake = was.policy.steps[was.rung.step].bake
-    if book.proof < bake - LOOK:
+    if not was.policy.observe and not court.observe and book.proof < bake - LOOK:
         yield "I2", f"left a step after {book.proof:.1f} s with evidence, its bake is {bake:g} s"
-    if was.policy.observe:
-        return
-    least = max((check.min_requests for check in was.policy.analysis.checks), default=0)
-    if was.counts and was.counts[0].canary_n < least:
-        yield "I2", f"left a step with {was.counts[0].canary_n} requests of {least}"
-    del event, after
-
-
-def _once(book: Book, after: State) -> Said:
-    """I4: each rung of a journey is climbed once."""
-    if not isinstance(after, Ramping):
-        return
-    rung = (after.past.attempt, weight_of(after))
-    if book.told:
-        book.raised[rung] += 1
-    if book.raised[rung] > 1:
-        yield "I4", f"raised to {weight_of(after) / 100:g} % a second time in the same journey"
 
 
 def _held(event: Recorded, court: Court, book: Book) -> Said:

@@ -111,6 +111,10 @@ def _authorised(event: Wrote, court: Court, book: Book) -> Said:
         yield "I22", f"{event.split} after an abort was taken"
     if isinstance(state, Ramping) and state.paused is not None:
         yield "I9", f"{event.split} while it is paused"
+    if isinstance(state, Ramping):
+        book.raised[state.past.attempt, weight_of(state)] += 1
+        if book.raised[state.past.attempt, weight_of(state)] > 1:
+            yield "I4", f"raised to {weight_of(state) / 100:g} % a second time in the same journey"
     if court.frozen & {"", book.name}:
         yield "I9", f"{event.split} while it is frozen"
     if isinstance(state, Held) and state.why is not Why.LOWERED:
