@@ -60,7 +60,7 @@ class Timetable(Protocol):
         ...
 
     def stop(self) -> None:
-        """Begin no more jobs."""
+        """Begin no more jobs; those under way go on."""
         ...
 
     def every(

@@ -30,8 +30,9 @@ class Timetable:
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Begin no more jobs."""
-        self._scheduler.shutdown(wait=False)
+        """Begin no more jobs. Those under way go on: an alert that arrives is to be remembered."""
+        self._scheduler.remove_all_jobs()
+        self._scheduler.pause()
 
     def every(
         self, name: str, seconds: float, job: Job, *, first: datetime | None = None, jitter: float = 0.0

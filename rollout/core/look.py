@@ -153,7 +153,8 @@ def _tick(
     unready = clock.unready if isinstance(mesh, Unseen) else 0.0
     if isinstance(mesh, MeshSeen) and ready(mesh, state.canary.backend) == 0:
         unready = clock.unready + seconds
-    bakes = carried and clock.carried and not silence and state.flow.follows
+    proven = state.counts[0].canary_n > 0
+    bakes = carried and clock.carried and proven and not silence and state.flow.follows
     return Clock(
         baked=clock.baked + (min(seconds, BAKED_LOOKS * seen.look) if bakes else 0.0),
         settling=0.0 if carried and state.flow.follows else clock.settling + seconds,

@@ -13,7 +13,7 @@ from typing import assert_never
 from rollout.core import judge, ladder, schedule
 from rollout.core.action import enact, wanted_split
 from rollout.core.climb import rise
-from rollout.core.convergence import lag, least, misled, ready, shown
+from rollout.core.convergence import exposure, lag, least, misled, ready, shown
 from rollout.core.drift import FIGHT, drift
 from rollout.core.look import Look, look_at, tell
 from rollout.core.model import (
@@ -168,11 +168,17 @@ def _forgotten(state: Steady | Ramping | RollingBack, seen: Observation) -> Turn
 
 
 def _caught_up(state: State, seen: Observation) -> State:
-    """Writes that we do not remember, but that ended where our memory would have them: going home does not
-    wait for the disk (Q1).
+    """One write that we do not remember, but that ended where our memory would have it: going home does not
+    wait for the disk (Q1). More than one, or one at rest, may end a journey whose rejection is forgotten.
     """
     past, mesh = past_of(state), seen.mesh
-    if past is None or seen.observe or isinstance(mesh, Unseen) or mesh.writes <= past.writes:
+    if (
+        past is None
+        or isinstance(state, Steady)
+        or seen.observe
+        or isinstance(mesh, Unseen)
+        or mesh.writes != past.writes + 1
+    ):
         return state
     remembered = ((Split.all_on(past.stable.backend),), (wanted_split(state),))
     return counted(state, mesh.writes) if mesh.splits in remembered else state
@@ -274,10 +280,17 @@ def _settling(look: Look) -> Turn | None:
     clock = look.state.clock
     if not look.lag and look.state.flow.follows:
         return None
+    if look.lag and _shows_less(look) and (held := _held_back(look)):
+        return held  # the raise did not land, and is not to be made now: the mesh is not to blame
     late = clock.settling > SETTLING_DEADLINE
     detail = look.lag or misled(look.weight)
     reason = Reason.NOT_CONVERGING if late else Reason.SETTLING
     return say(look, reason, detail=detail, settling=clock.settling)
+
+
+def _shows_less(look: Look) -> bool:
+    mesh, past = look.seen.mesh, look.state.past
+    return isinstance(mesh, MeshSeen) and exposure(mesh, past.stable.backend) < look.weight
 
 
 def _nowhere_to_fall(look: Look) -> Turn | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rollout.core.model import FULL, Split
+from rollout.core.model import FULL, Route, Split
 from rollout.simulation.events import Behaves, Edited, Endpoints, Jumped
 from rollout.simulation.journal import Memory
 from rollout.simulation.plan import VERSIONS, Deed
@@ -37,7 +37,13 @@ class Elements:
         world.traffic.flow()
         if world.objects.splits(route):
             world.objects.put(route, weights)
-            world.log.add(Edited(world.now, route, world.objects.splits(route)))
+            self._edited(route)
+
+    def _edited(self, route: Route) -> None:
+        world = self._world
+        splits = world.objects.splits(route)
+        fenced = bool(splits) and world.objects.epoch(route) is not None
+        world.log.add(Edited(world.now, route, splits, fenced))
 
     def _canary(self, name: str) -> tuple[str, str, int]:
         """(stable, canary, weight) as the object shows them; a canary without weight is who git asks for."""
@@ -63,10 +69,10 @@ class Elements:
         world, route = self._world, self._world.routes[deed.subject]
         if on and world.objects.splits(route):
             world.hidden[deed.subject] = world.objects.take_away(route)
-            world.log.add(Edited(world.now, route, ()))
+            self._edited(route)
         elif not on and deed.subject in world.hidden:
             world.objects.bring_back(route, world.hidden.pop(deed.subject))
-            world.log.add(Edited(world.now, route, world.objects.splits(route)))
+            self._edited(route)
 
     def do_remake_route(self, deed: Deed) -> None:
         world, route = self._world, self._world.routes[deed.subject]

@@ -177,10 +177,13 @@ class Sampled(Event):
 
 @dataclass(frozen=True, slots=True)
 class Edited(Event):
-    """A foreign hand changed a route's weights; ``splits`` is empty when it deleted the route."""
+    """A foreign hand changed a route's weights; ``splits`` is empty when it deleted the route. ``fenced``: our
+    mark is still on it.
+    """
 
     route: Route
     splits: tuple[Split, ...]
+    fenced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +264,9 @@ class Log:
     listeners: list[Callable[[Event], None]] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
-        """It happened."""
+        """It happened; nothing does after the end."""
+        if self.events and isinstance(self.events[-1], Over):
+            return
         self.events.append(event)
         for listen in self.listeners:
             listen(event)

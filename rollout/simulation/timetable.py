@@ -19,6 +19,7 @@ class SimulatedTimetable:
         self._instants: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: set[str] = set()
+        self._stopped = False
 
     def start(self) -> None:
         """Begin to turn."""
@@ -26,9 +27,8 @@ class SimulatedTimetable:
             self._begin(self._turn(name))
 
     def stop(self) -> None:
-        """Begin no more jobs."""
-        for task in self._tasks:
-            task.cancel()
+        """Begin no more jobs; those under way go on."""
+        self._stopped = True
 
     def every(
         self, name: str, seconds: float, job: Job, *, first: datetime | None = None, jitter: float = 0.0
@@ -55,7 +55,7 @@ class SimulatedTimetable:
     async def _turn(self, name: str) -> None:
         seconds, _, first = self._jobs[name]
         await self._clock.sleep(self._until(first) if first else seconds)
-        while True:
+        while not self._stopped:
             await self._do(name)
             await self._clock.sleep(seconds)
 
@@ -68,7 +68,8 @@ class SimulatedTimetable:
 
     async def _once(self, at: datetime, job: Job) -> None:
         await self._clock.sleep(self._until(at))
-        await job()
+        if not self._stopped:
+            await job()
 
     def _until(self, at: datetime) -> float:
         return max(0.0, (at - self._clock.now()).total_seconds())

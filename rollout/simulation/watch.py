@@ -111,12 +111,16 @@ class Process:
         trouble: Exception | None = None
         try:
             answer = await do()
+        except asyncio.CancelledError:
+            trouble = Unavailable("nobody waits for it any more")
+            raise
         except (Unavailable, Moved, Refused) as error:
             trouble = error
             raise
         finally:
-            told = trouble is None and not self.dead and side is not Side.UNHEARD
-            tell(landed(trouble), told)
+            done, told = landed(trouble), trouble is None and not self.dead and side is not Side.UNHEARD
+            if done or not self.dead:
+                tell(done, told)
             if side is Side.UNHEARD:
                 self.kill()
             await self.alive()

@@ -77,9 +77,7 @@ def settings(plan: Plan) -> Settings:
     )
 
 
-MOVING = frozenset(
-    {Reason.MEASURING, Reason.SETTLING, Reason.PROBING, Reason.BAKING, Reason.BLIND, Reason.TOO_FEW}
-)
+MOVING = frozenset({Reason.MEASURING, Reason.SETTLING, Reason.PROBING, Reason.BAKING, Reason.BLIND})
 """Reasons that time alone ends."""
 
 

@@ -17,8 +17,7 @@ class TestApscheduler(TimetableContract):
     async def hall(self) -> Halls:
         timetable = Timetable()
         yield Hall(timetable, SystemClock().now, asyncio.sleep)
-        if timetable._scheduler.running:
-            timetable.stop()
+        timetable.stop()
 
 
 class TestSimulated(TimetableContract):

@@ -84,6 +84,23 @@ class TimetableContract:
             [when] = done
             assert when >= at
 
+    async def test_what_is_under_way_goes_on_when_it_is_stopped(self):
+        """D2: an alert that arrived is remembered, or it would be sent again."""
+        async with self.hall() as hall:
+            done: list[str] = []
+
+            async def slow() -> None:
+                done.append("begun")
+                await hall.wait(0.2)
+                done.append("ended")
+
+            hall.timetable.every("slow", 3600.0, slow, first=hall.now())
+            hall.timetable.start()
+            await hall.wait(0.1)
+            hall.timetable.stop()
+            await hall.wait(0.4)
+            assert done == ["begun", "ended"]
+
     async def test_what_is_stopped_begins_no_more(self):
         async with self.hall() as hall:
             done: list[datetime] = []

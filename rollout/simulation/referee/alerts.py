@@ -28,6 +28,7 @@ class Ears:
     def __init__(self, sinks: tuple[str, ...]) -> None:
         self._sinks = sinks
         self._owed: dict[tuple[str, str], tuple[str, float]] = {}
+        self._recorded_ever: set[tuple[str, str]] = set()
         self._heard: dict[tuple[str, str], int] = {}
         self._excused: dict[tuple[str, str], int] = {}
         self._given_up: set[tuple[str, str]] = set()
@@ -77,10 +78,11 @@ class Ears:
     def _owe(self, pairs: tuple[tuple[str, str], ...], name: str, at: float) -> None:
         for pair in pairs:
             self._owed.setdefault(pair, (name, at))
+            self._recorded_ever.add(pair)
 
     def _delivered(self, event: Delivered) -> Iterator[Violation]:
         pair = (event.sink, event.alert.key)
-        if pair not in self._owed and pair not in self._shouted:
+        if pair not in self._recorded_ever | self._shouted:
             yield Violation(
                 event.at, "I6", event.alert.rollout, f"told, and never recorded: {event.alert.key}"
             )
@@ -93,7 +95,7 @@ class Ears:
         self._excused[pair] = int(not event.told)
 
     def _in_order(self, event: Delivered, pair: tuple[str, str]) -> Iterator[Violation]:
-        if pair not in self._owed or self._heard.get(pair):
+        if pair not in self._owed or self._heard.get(pair) or pair in self._shouted:
             return
         name, at = self._owed[pair]
         for other, (whose, when) in self._owed.items():

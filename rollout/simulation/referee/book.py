@@ -93,14 +93,20 @@ class Book:
     hasty: bool = False
     """The record before left its rung because a person wanted it so."""
     rejected: dict[Revision, float] = field(default_factory=dict)
+    decided: set[Revision] = field(default_factory=set)
+    """Rejected by a decision, also one that no disk took."""
+    history: list[tuple[float, State, Reason | None, str]] = field(default_factory=list)
     raised: Counter[tuple[int, int]] = field(default_factory=Counter)
     proof: float = 0.0
     """Seconds in which the present rung can have baked at the most."""
     sampled_at: float | None = None
     served: dict[str, int] = field(default_factory=dict)
+    fresh_rung: bool = True
     haste: str = ""
     aborted_at: float | None = None
     forgotten: bool = False
+    fenced: bool = False
+    key: str = ""
     read: MeshSeen | None = None
     read_at: float = -1.0
     looked_at: float | None = None
@@ -146,7 +152,6 @@ class Court:
 
     def __init__(self) -> None:
         self.books: dict[str, Book] = {}
-        self.names: dict[str, str] = {}
         self.alive = False
         self.started_at = 0.0
         self.unheard: Accepted | None = None
@@ -177,9 +182,14 @@ class Court:
         return self.books[name]
 
     def at_route(self, key: str) -> Book | None:
-        """Whose route this is."""
-        name = self.names.get(key)
-        return self.books[name] if name else None
+        """Whose route this is: who is about to write it, or who has a policy for it, if several had it."""
+        books = self.on_route(key)
+        books.sort(key=lambda book: (not book.unused, book.policy is None))
+        return books[0] if books else None
+
+    def on_route(self, key: str) -> list[Book]:
+        """All that were ever seen on this route."""
+        return [book for book in self.books.values() if book.key == key]
 
     def on(self, *kinds: str) -> bool:
         """Is one of these faults on?"""
@@ -193,6 +203,7 @@ class Court:
         match event:
             case Recorded(landed=False):
                 self.disk_at = event.at
+                self._sentenced(event)
             case Recorded():
                 self._recorded(event)
             case Wrote(landed=True):
@@ -267,11 +278,15 @@ class Court:
 
     def _forget(self, book: Book, since: float) -> None:
         """Its journal is an old copy, or none: what was written since must not be taken for its own."""
-        book.forgotten = book.written_at > since
+        book.forgotten = book.written_at > since and book.fenced
         book.rejected = {
             one: at for one, at in book.rejected.items() if at <= since or book.written_at > since
         }
-        book.state, book.reason, book.lowered, book.haste = Unadopted(), None, None, ""
+        known = [one for one in book.history if one[0] <= since]
+        _, book.state, book.reason, book.stable = (
+            known[-1] if known else (0.0, Unadopted(), None, book.stable)
+        )
+        book.lowered, book.haste = None, ""
         book.raised.clear()
         if since < 0:
             book.policy, book.policy_at = None, self.at
@@ -279,6 +294,7 @@ class Court:
     def _recorded(self, event: Recorded) -> None:
         decision, book = event.record.decision, self.book(event.record.name)
         before = book.state
+        self._sentenced(event)
         if not event.told:
             self.disk_at = event.at
         book.hasty = self.hasty(event)
@@ -292,12 +308,18 @@ class Court:
         elif isinstance(decision.state, Steady):
             book.aborted_at, book.haste, book.lowered = None, "", None
         book.state, book.reason, book.told = decision.state, decision.reason, event.told
+        book.history.append((event.at, book.state, book.reason, book.stable))
         book.unused += [action.split for action in decision.actions]
         if not book.stable or decision.reason is Reason.ADOPTED:
             book.stable = book.home
         route = getattr(getattr(self._last(book), "past", None), "route", None)
         if route is not None:
-            self.names[route.key] = book.name
+            book.key = route.key
+
+    def _sentenced(self, event: Recorded) -> None:
+        state = event.record.decision.state
+        if isinstance(state, RollingBack) and state.cause in GUILTY:
+            self.book(event.record.name).decided.add(state.canary)
 
     def _last(self, book: Book) -> State:
         return book.state.was if isinstance(book.state, Held) else book.state
@@ -308,7 +330,7 @@ class Court:
         if fresh:
             book.lowered, book.haste, book.aborted_at = None, "", None
         if fresh or was.rung != after.rung:  # type: ignore[union-attr]
-            book.proof = 0.0
+            book.proof, book.fresh_rung = 0.0, True
             if book.haste == "one":
                 book.haste = ""
 
@@ -352,14 +374,20 @@ class Court:
             event.at,
             False,
         )
-        book.served = {backend: completed for backend, completed, _ in event.served}
-        book.proof, book.sampled_at, book.lowered = 0.0, None, None
+        if book.fresh_rung:
+            book.served = {backend: completed for backend, completed, _ in event.served}
+            book.fresh_rung, book.proof = False, 0.0
+        book.sampled_at = book.lowered = None
+        book.fenced = True
         if event.split.sole is not None and event.split.sole == book.home:
             book.stable = book.home
 
     def _read(self, event: MeshRead) -> None:
-        book = self.at_route(event.route.key)
-        if book is None or not isinstance(event.seen, MeshSeen):
+        for book in self.on_route(event.route.key):
+            self._showed(book, event)
+
+    def _showed(self, book: Book, event: MeshRead) -> None:
+        if not isinstance(event.seen, MeshSeen):
             return
         book.read, book.read_at = event.seen, event.at
         if not book.truth:
@@ -399,10 +427,13 @@ class Court:
         book.blind_since = (book.blind_since if book.blind_since is not None else event.at) if blind else None
 
     def _edited(self, event: Edited) -> None:
-        book = self.at_route(event.route.key)
-        if book is None:
-            return
+        for book in self.on_route(event.route.key):
+            book.fenced = event.fenced
+            self._changed(book, event)
+
+    def _changed(self, book: Book, event: Edited) -> None:
         book.truth = event.splits
+        book.forgotten = book.forgotten and event.fenced
         ramp = book.ramp
         if ramp is None or not event.splits or not book.confirmed:
             return
@@ -427,8 +458,8 @@ class Court:
             book, policy = self.book(name), policies.get(name)
             if policy != book.policy:
                 book.policy_at = event.at
-            if policy is not None and self.names.get(policy.route.key) is None:
-                self.names[policy.route.key] = name
+            if policy is not None and not book.key:
+                book.key = policy.route.key
             if policy is None and book.policy is not None:
                 book.gone_at = event.at
             elif policy is not None:

@@ -139,7 +139,8 @@ def _ends(book: Book, court: Court) -> Iterator[str]:
     state = book.state
     if book.policy is None and isinstance(state, Steady | Unadopted):
         return
-    if reason is None or book.broken or court.observe:
+    observes = book.policy is not None and book.policy.observe
+    if reason is None or book.broken or court.observe or observes:
         return
     if reason not in WAITS:
         yield f"ends with {reason.name}"
@@ -154,7 +155,7 @@ def _ends(book: Book, court: Court) -> Iterator[str]:
     if (
         reason is Reason.REJECTED_BEFORE
         and book.policy is not None
-        and book.policy.revision not in book.rejected
+        and book.policy.revision not in book.decided
     ):
         yield f"{book.policy.revision} was never rejected, and does not begin"
     if isinstance(state, Held | Unadopted) or (book.policy is not None and book.policy.observe):

@@ -173,7 +173,8 @@ def _alone(after: State, court: Court, book: Book) -> Said:
         return
     for other in court.books.values():
         ramp = other.ramp
-        if other is not book and ramp is not None and ramp.past.route.key == after.past.route.key:
+        under_way = ramp is not None and weight_of(other.state) and other is not book
+        if under_way and ramp is not None and ramp.past.route.key == after.past.route.key:
             yield "I13", f"{other.name} is under way on the same route"
 
 

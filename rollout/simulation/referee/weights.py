@@ -70,12 +70,9 @@ def _announced(event: Wrote, court: Court, book: Book) -> Said:
     """I15, I9: the intent of each write is on the disk before it; going home alone may go without (Q1)."""
     if event.split in book.unused:
         return
-    homeward = book.exposure((event.split,)) < book.exposure(event.before) or event.split.sole == book.home
-    if (
-        homeward
-        and event.split.sole is not None
-        and (court.on(*DISK) or court.at - court.disk_at < DISK_PAST)
-    ):
+    lower = book.exposure((event.split,)) < book.exposure(event.before) or event.split.sole == book.home
+    allowed = book.exposure((event.split,)) <= weight_of(book.state) or event.split.sole is not None
+    if lower and allowed and (court.on(*DISK) or court.at - court.disk_at < DISK_PAST):
         return
     yield "I15", f"{event.split} was written, and no intent of it is on the disk"
 

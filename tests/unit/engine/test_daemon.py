@@ -15,6 +15,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
+from apscheduler.schedulers.base import STATE_PAUSED
 
 from rollout.adapters.timetable import Timetable
 from rollout.core.model import MeshSeen, Ramping, Route, Sample, Split, Steady, Unseen, Verb, Window
@@ -396,7 +397,7 @@ async def test_d2_news_of_the_last_pass_leaves_with_it():
         given = asyncio.ensure_future(lab.engine.order(JAZZ, Verb.PAUSE, "ada", "lunch"))
         await house.until(reached.is_set)
         house.daemon.stop()
-        await house.until(lambda: not house.timetable._scheduler.running)
+        await house.until(lambda: house.timetable._scheduler.state == STATE_PAUSED)
         goes_on.set()
         await house.stop()
         assert await given == ""
