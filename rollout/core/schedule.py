@@ -7,6 +7,7 @@ instant; one that it repeats counts as its first occurrence (FAILURES C2).
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from rollout.core.model import (
@@ -97,12 +98,17 @@ def next_look(state: State, policy: Policy | Withdrawn, least: float, reason: Re
             return HEARTBEAT
 
 
-def _spans(window: Window, now: datetime) -> list[tuple[datetime, datetime]]:
+def _spans(window: Window, now: datetime) -> tuple[tuple[datetime, datetime], ...]:
     """The window's spans from a day before to eight days after ``now``, in UTC."""
+    return _spans_about(window, now.astimezone(ZoneInfo(window.zone)).date())
+
+
+@lru_cache(maxsize=1024)
+def _spans_about(window: Window, today: date) -> tuple[tuple[datetime, datetime], ...]:
+    """Remembered: it is asked at each look, and the same all day."""
     zone = ZoneInfo(window.zone)
-    today = now.astimezone(zone).date()
     days = (today + timedelta(days=offset) for offset in range(-1, 9))
-    return [_span(window, day, zone) for day in days if day.weekday() in window.days]
+    return tuple(_span(window, day, zone) for day in days if day.weekday() in window.days)
 
 
 def _span(window: Window, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from rollout.core.model import Steady, Unadopted
 from rollout.core.reason import Reason
 from rollout.core.schedule import opens
 from rollout.engine.engine import Engine
@@ -32,8 +33,9 @@ AFTER_START = timedelta(minutes=1)
 JITTER = 0.1
 """A poll comes up to this share of its interval early, so that daemons do not ask in step."""
 FAILURES = 5
-"""Bugs in a row after which a rollout is left alone for an hour."""
-LEFT_ALONE = 3600.0
+"""Bugs in a row after which a rollout is left alone."""
+LEFT_ALONE, TRIED_AGAIN = 3600.0, 60.0
+"""Seconds for which; the second while a canary may have traffic, and has to be watched or taken home."""
 GRACE = 8.0
 """Seconds for passes under way and alerts owed when the daemon is told to stop; closing has two more."""
 
@@ -156,7 +158,8 @@ class Daemon:
             log.exception("rollout.bug", extra={"rollout": rollout.name, "times": rollout.failures})
             if rollout.failures < FAILURES:
                 return
-            rollout.due = self._engine.clock.monotonic() + LEFT_ALONE
+            resting = isinstance(rollout.state, Steady | Unadopted)
+            rollout.due = self._engine.clock.monotonic() + (LEFT_ALONE if resting else TRIED_AGAIN)
             await self._engine.leave(rollout, bug)
         self._observed(rollout, late)
         decision = rollout.decision

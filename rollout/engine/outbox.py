@@ -16,7 +16,8 @@ from rollout.ports import LONGEST_WAIT, Alert, Clock, Dispatch, Later, Outbox, S
 
 log = logging.getLogger("rollout")
 
-KEPT_FOR = timedelta(hours=24)
+KEPT_FOR, KEPT_TRIES = timedelta(hours=24), 24
+"""An alert is given up after both: a clock that jumps a day ahead does not give up what was hardly tried."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 300.0
 """Seconds until the second try, and the most between two."""
 BATCH, ALL = 100, 100_000
@@ -89,7 +90,7 @@ class Postman:
         now = self._clock.now()
         pause = min(FIRST_PAUSE * 2.0**dispatch.tries, LONGEST_PAUSE)
         asked = trouble.after if isinstance(trouble, Later) and trouble.after is not None else 0.0
-        if now - dispatch.alert.at > KEPT_FOR:
+        if now - dispatch.alert.at > KEPT_FOR and dispatch.tries >= KEPT_TRIES:
             return None
         return now + timedelta(seconds=max(pause, min(asked, LONGEST_WAIT.total_seconds())))
 

@@ -33,6 +33,11 @@ class Started(Event):
     epoch: int
     observe: bool
     since: float | None = None
+    decisions: tuple[tuple[str, Decision], ...] = ()
+    policies: tuple[tuple[str, Policy], ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+    rewritten: bool = False
+    """What such a journal knows."""
 
 
 @dataclass(frozen=True, slots=True)

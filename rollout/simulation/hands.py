@@ -80,7 +80,8 @@ class Hands(Elements):
     def _turn(self, deed: Deed, *, on: bool) -> None:
         """A fault begins or ends; it stays on while another of its kind does."""
         still = on or any((one.kind, one.subject) == (deed.kind, deed.subject) for one in self._on)
-        self._world.traffic.flow()
+        if not deed.kind.startswith("git"):
+            self._world.traffic.flow()
         if still == on:
             self._world.log.add(Fault(self._world.now, deed.kind, deed.subject, on))
         getattr(self, method("set", deed.kind))(deed, still)

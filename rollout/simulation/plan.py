@@ -71,6 +71,9 @@ def draw(seed: int) -> Plan:
     services = tuple((name, _terms(chance)) for name in names)
     length = chance.choice((25.0, 45.0, 70.0))
     deeds = [deed for name in names for deed in _journeys(chance, name, length)]
+    if chance.random() < BLACKOUTS:
+        services, length, deeds = _blackout(chance)
+        names = SERVICES
     kinds = [kind for kind in (*ENDURING, *MOMENTS) if chance.random() < SHARE]
     for kind in kinds:
         deeds += [_fault(chance, kind, names, length) for _ in range(chance.choice((1, 1, 2, 3)))]
@@ -87,8 +90,23 @@ def draw(seed: int) -> Plan:
 
 SHARE = 0.12
 """Of the kinds of faults, in one world."""
+BLACKOUTS = 0.05
+"""Of the worlds, in which many rollouts lose their evidence together (I19)."""
 OBSERVING = 0.04
 """Of the worlds, in observe mode."""
+
+
+def _blackout(chance: random.Random) -> tuple[tuple[tuple[str, Terms], ...], float, list[Deed]]:
+    """Every service on its way, and the counters away for longer than any may be blind."""
+    terms = tuple((name, replace(_terms(chance), hold=chance.choice((5.0, 10.0)))) for name in SERVICES)
+    length, dark = 70.0, chance.uniform(8.0, 14.0)
+    deeds = [Deed(chance.uniform(1.0, 5.0), "ask", name, "v2") for name in SERVICES]
+    deeds.append(Deed(dark, "metrics away", seconds=chance.uniform(30.0, 50.0)))
+    deeds += [Deed(dark + chance.uniform(5.0, 30.0), "behave", f"{name}-v2", "1.0") for name in SERVICES[:2]]
+    deeds += [Deed(dark + chance.uniform(0.0, 20.0), "freeze", name) for name in SERVICES[1:3]]
+    deeds.append(Deed(dark + chance.uniform(10.0, 25.0), "stable down", SERVICES[0], seconds=8.0))
+    deeds += [Deed(chance.uniform(5.0, dark), "pause", name) for name in SERVICES if chance.random() < 0.3]
+    return terms, length, deeds
 
 
 def _terms(chance: random.Random) -> Terms:

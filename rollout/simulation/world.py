@@ -19,7 +19,7 @@ from rollout.engine.daemon import Daemon
 from rollout.engine.engine import Engine, Outside
 from rollout.engine.outbox import Postman
 from rollout.engine.rollout import Rollout
-from rollout.ports import Alert
+from rollout.ports import Alert, SourceState
 from rollout.settings import EnvoyMesh, EnvoyMetrics, LogSink, Settings, SourceSettings
 from rollout.simulation.events import (
     Bug,
@@ -174,7 +174,20 @@ class World:
             prune=_nothing,
             observed=self._looked,
         )
-        self.log.add(Started(self.now, self.memory.epoch, self.plan.observe, self.since))
+        swapped = self.since is not None
+        policies = {name: one for kept in remembered.policies.values() for name, one in kept.items()}
+        self.log.add(
+            Started(
+                self.now,
+                self.memory.epoch,
+                self.plan.observe,
+                self.since,
+                tuple(remembered.decisions.items()) if swapped else (),
+                tuple(policies.items()) if swapped else (),
+                remembered.freezes if swapped else (),
+                remembered.sources.get("main", SourceState()).rewritten,
+            )
+        )
         self.since = None
         process.die = lambda: self._died(process)
         self._lives.append((process, daemon))  # what waits in a dead one for ever is not to be collected
@@ -206,7 +219,7 @@ class World:
             return
         daemon.stop()
         await asyncio.wait({living}, timeout=15.0)
-        if not living.done():
+        if not living.done() and not process.dead:
             self.log.add(Bug(self.now, "daemon", "it does not stop"))
         if self.process is not process:
             return

@@ -121,10 +121,11 @@ class Ears:
     def _over(self, event: Over) -> Iterator[Violation]:
         for pair, (name, at) in self._owed.items():
             if pair in self._given_up:
-                if event.at - at < DAY:
-                    yield Violation(event.at, "I6", name, f"given up before its day was over: {pair[1]}")
+                if self._tries.get(pair, 0) < LEAST_TRIES:
+                    yield Violation(event.at, "I6", name, f"given up, hardly tried: {pair[1]}")
             elif not self._heard.get(pair):
                 yield Violation(event.at, "I6", name, f"never told at {pair[0]}: {pair[1]}")
 
 
-DAY = 86_400.0
+LEAST_TRIES = 20
+"""Tries before an alert may be given up, whatever the clock says."""

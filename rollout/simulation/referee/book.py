@@ -95,7 +95,6 @@ class Book:
     rejected: dict[Revision, float] = field(default_factory=dict)
     decided: set[Revision] = field(default_factory=set)
     """Rejected by a decision, also one that no disk took."""
-    history: list[tuple[float, State, Reason | None, str]] = field(default_factory=list)
     raised: Counter[tuple[int, int]] = field(default_factory=Counter)
     proof: float = 0.0
     """Seconds in which the present rung can have baked at the most."""
@@ -106,6 +105,7 @@ class Book:
     aborted_at: float | None = None
     forgotten: bool = False
     fenced: bool = False
+    writes: list[float] = field(default_factory=list)
     key: str = ""
     read: MeshSeen | None = None
     read_at: float = -1.0
@@ -155,6 +155,7 @@ class Court:
         self.alive = False
         self.started_at = 0.0
         self.unheard: Accepted | None = None
+        self.unheard_freezes: list[Froze] = []
         self.epoch = 0
         self.observe = False
         self.calm = False
@@ -242,8 +243,10 @@ class Court:
                 self.faults[event.kind, event.subject] = int(event.on)
                 if event.kind in ("disk full", "disk hangs"):
                     self.disk_at = event.at
-            case Froze(landed=True):
+            case Froze(told=True):
                 (self.frozen.discard if event.lifted else self.frozen.add)(event.freeze.name)
+            case Froze(landed=True):
+                self.unheard_freezes.append(event)
             case Ordered(landed=True):
                 self.orders[event.order.id] = (event.at, event.order)
                 if event.order.verb is Verb.ABORT and event.told:
@@ -266,30 +269,36 @@ class Court:
         if self.unheard is not None and event.since is None:
             self._accepted(self.unheard)
         self.unheard = None
+        for freeze in self.unheard_freezes:
+            (self.frozen.discard if freeze.lifted else self.frozen.add)(freeze.freeze.name)
+        self.unheard_freezes.clear()
         for book in self.books.values():
             book.looked_at = book.sampled_at = book.blind_since = None
             book.unused.clear()
             if event.since is not None:
-                self._forget(book, event.since)
+                self._forget(book, event, event.since)
         if event.since is not None:
-            self.accepted, self.rewritten_at = None, None
-            self.frozen.clear()
+            self.accepted, self.rewritten_at = None, event.at if event.rewritten else None
+            self.frozen = {freeze.name for freeze in event.freezes}
             self.orders = {number: one for number, one in self.orders.items() if one[0] <= event.since}
+            self._policies(dict(event.policies))
 
-    def _forget(self, book: Book, since: float) -> None:
-        """Its journal is an old copy, or none: what was written since must not be taken for its own."""
-        book.forgotten = book.written_at > since and book.fenced
-        book.rejected = {
-            one: at for one, at in book.rejected.items() if at <= since or book.written_at > since
-        }
-        known = [one for one in book.history if one[0] <= since]
-        _, book.state, book.reason, book.stable = (
-            known[-1] if known else (0.0, Unadopted(), None, book.stable)
-        )
+    def _forget(self, book: Book, event: Started, since: float) -> None:
+        """Its journal is an old copy, or none: what was written since must not be taken for its own.
+
+        One write that leads home is no journey (Q1): what it may have rejected, nobody can know.
+        """
+        decision = dict(event.decisions).get(book.name)
+        unknown = [at for at in book.writes if at > since]
+        home = len(unknown) == 1 and book.exposure(book.truth) == 0
+        book.forgotten = bool(unknown) and book.fenced and not home
+        if not book.forgotten:
+            book.rejected = {one: at for one, at in book.rejected.items() if at <= since}
+        book.state = decision.state if decision else Unadopted()
+        book.reason = decision.reason if decision else None
+        book.stable = book.home or book.stable
         book.lowered, book.haste = None, ""
         book.raised.clear()
-        if since < 0:
-            book.policy, book.policy_at = None, self.at
 
     def _recorded(self, event: Recorded) -> None:
         decision, book = event.record.decision, self.book(event.record.name)
@@ -308,7 +317,6 @@ class Court:
         elif isinstance(decision.state, Steady):
             book.aborted_at, book.haste, book.lowered = None, "", None
         book.state, book.reason, book.told = decision.state, decision.reason, event.told
-        book.history.append((event.at, book.state, book.reason, book.stable))
         book.unused += [action.split for action in decision.actions]
         if not book.stable or decision.reason is Reason.ADOPTED:
             book.stable = book.home
@@ -376,9 +384,10 @@ class Court:
         )
         if book.fresh_rung:
             book.served = {backend: completed for backend, completed, _ in event.served}
-            book.fresh_rung, book.proof = False, 0.0
+            book.fresh_rung, book.proof, book.quiet_since = False, 0.0, None
         book.sampled_at = book.lowered = None
         book.fenced = True
+        book.writes.append(event.at)
         if event.split.sole is not None and event.split.sole == book.home:
             book.stable = book.home
 
@@ -433,7 +442,9 @@ class Court:
 
     def _changed(self, book: Book, event: Edited) -> None:
         book.truth = event.splits
-        book.forgotten = book.forgotten and event.fenced
+        if not event.fenced and book.forgotten:
+            book.forgotten = False  # nobody can know any more that something is missing
+            book.rejected.clear()
         ramp = book.ramp
         if ramp is None or not event.splits or not book.confirmed:
             return
@@ -449,19 +460,20 @@ class Court:
                 self.adopted = self.adopts
             self.accepted = event.state.accepted
             self.rewritten_at = (self.rewritten_at or event.at) if event.state.rewritten else None
-        if event.policies is None:
-            return
-        policies = dict(event.policies)
+        if event.policies is not None:
+            self._policies(dict(event.policies))
+
+    def _policies(self, policies: dict[str, Policy]) -> None:
         keys = Counter(policy.route.key for policy in policies.values())
-        self.clashing = {key: self.clashing.get(key, event.at) for key, count in keys.items() if count > 1}
+        self.clashing = {key: self.clashing.get(key, self.at) for key, count in keys.items() if count > 1}
         for name in {**self.books, **policies}:
             book, policy = self.book(name), policies.get(name)
             if policy != book.policy:
-                book.policy_at = event.at
+                book.policy_at = self.at
             if policy is not None and not book.key:
                 book.key = policy.route.key
             if policy is None and book.policy is not None:
-                book.gone_at = event.at
+                book.gone_at = self.at
             elif policy is not None:
                 book.gone_at = None
             book.policy = policy

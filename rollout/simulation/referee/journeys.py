@@ -104,11 +104,7 @@ def _proved(event: Recorded, court: Court, book: Book) -> Said:
 def _held(event: Recorded, court: Court, book: Book) -> Said:
     """I9: nothing rises under doubt."""
     policy, at, was = book.policy, event.at, _journey(book.state)
-    if (
-        isinstance(was, Ramping)
-        and was.paused is not None
-        and event.record.decision.reason is not Reason.STARTED
-    ):
+    if isinstance(was, Ramping) and was.paused is not None and not event.record.decision.obeyed:
         yield "I9", "rises while it is paused"
     if court.frozen & {"", book.name}:
         yield "I9", "rises while it is frozen"

@@ -1,0 +1,77 @@
+"""Laws of what was truly served: no counter's word, but what each backend did to people's requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rollout.core.model import Held, Probe, Ramping, Rung
+from rollout.core.reason import Reason
+from rollout.simulation.events import Event, Recorded, Wrote
+from rollout.simulation.referee.book import Book, Court, Violation
+from rollout.simulation.referee.weights import is_raise
+
+GRAVE, SOUND = 0.5, 0.02
+"""Shares of failures that leave no doubt: the canary's at the least, stable's at the most."""
+ENOUGH = 20
+"""Requests of each arm after which such shares are no chance."""
+LOOKS = 5
+"""Canary requests without which a probe has shown nothing."""
+
+
+@dataclass(slots=True)
+class _Rung:
+    """What a route had served when its present weight was written, and the rung that was left last."""
+
+    served: dict[str, tuple[int, int]] = field(default_factory=dict)
+    left: Rung | None = None
+
+
+class Truth:
+    """What was served since each route's last write."""
+
+    def __init__(self) -> None:
+        self._rungs: dict[str, _Rung] = {}
+
+    def hear(self, event: Event, court: Court) -> Iterator[Violation]:
+        """Before it is remembered."""
+        if isinstance(event, Recorded) and event.landed:
+            book = court.book(event.record.name)
+            was = book.state.was if isinstance(book.state, Held) else book.state
+            self._of(book.name).left = was.rung if isinstance(was, Ramping) else None
+        if not isinstance(event, Wrote) or not event.landed:
+            return
+        found = court.at_route(event.route.key)
+        if found is None:
+            return
+        rung, now = self._of(found.name), {name: (n, x) for name, n, x in event.served}
+        if now and is_raise(event, found) and found.exposure(event.before):
+            yield from self._judge(event, found, rung, now)
+        rung.served, rung.left = now, None
+
+    def _of(self, name: str) -> _Rung:
+        return self._rungs.setdefault(name, _Rung())
+
+    def _judge(
+        self, event: Wrote, book: Book, rung: _Rung, now: dict[str, tuple[int, int]]
+    ) -> Iterator[Violation]:
+        canary = next((name for name, _ in event.split.shares if name != book.stable), "")
+        stable = next((name for split in event.before for name, _ in split.shares if name != canary), "")
+        (canary_n, canary_x), (stable_n, stable_x) = (_since(rung, now, name) for name in (canary, stable))
+        if (
+            min(canary_n, stable_n) >= ENOUGH
+            and canary_x >= GRAVE * canary_n
+            and stable_x <= SOUND * stable_n
+        ):
+            said = f"rises, and {canary} failed {canary_x} of {canary_n}, {stable} {stable_x} of {stable_n}"
+            yield Violation(event.at, "G14", book.name, said)
+        aimed = isinstance(rung.left, Probe) and rung.left.aimed
+        if aimed and not book.hasty and book.reason is Reason.RAISED and canary_n < LOOKS:
+            yield Violation(
+                event.at, "I2", book.name, f"left a probe after {canary_n} requests, truly served"
+            )
+
+
+def _since(rung: _Rung, now: dict[str, tuple[int, int]], name: str) -> tuple[int, int]:
+    before, after = rung.served.get(name, (0, 0)), now.get(name, (0, 0))
+    return after[0] - before[0], after[1] - before[1]
