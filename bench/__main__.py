@@ -19,6 +19,7 @@ BENCHES = MappingProxyType(
         "restart": ("restart.measure", "from kill -9 to looking again"),
         "decide": ("decide.measure", "one decision about a ramping rollout"),
         "lint": ("lint.measure", "1 000 policies"),
+        "simulate": ("simulate.measure", "simulated rollouts"),
         "help": ("help.measure", "cold start of `rollout --help`"),
         "steady": ("steady.measure", "1 000 policies at rest and 100 ramping"),
     }

@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "Policies": {
             "lint": "Check policies; say what is wrong with file, line and column",
+            "simulate": "Say what policies will do, on invented traffic",
             "schema": "Print the JSON Schema of a policy, for editors",
         },
         "Looking": {

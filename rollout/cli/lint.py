@@ -40,8 +40,8 @@ def command(paths: tuple[Path, ...], output: str) -> int:
     """
     from rollout.policy.lint import check, nothing_in
 
-    texts, complaints = _read(paths)
-    policies, found = check(texts, _limits())
+    texts, complaints = read_files(paths)
+    policies, found = check(texts, guard())
     complaints += found
     spoken_of = {each.path for each in complaints} | {each.origin.path for each in policies}
     complaints += [nothing_in(path) for path in texts if Path(path) in paths and path not in spoken_of]
@@ -52,7 +52,7 @@ def command(paths: tuple[Path, ...], output: str) -> int:
         outputs.write(shown, output, {**counts, "complaints": list(map(_plain, complaints))})
     elif complaints:
         for said in complaints:
-            _tell(shown, said, texts)
+            tell(shown, said, texts)
         terminal.err(wishes().color).say(counted(len(complaints), "complaint"))
     else:
         judged = counted(len(policies), "policy", "policies")
@@ -60,7 +60,7 @@ def command(paths: tuple[Path, ...], output: str) -> int:
     return NEGATIVE if complaints else OK
 
 
-def _limits() -> Limits | None:
+def guard() -> Limits | None:
     """What the operator allows, if the settings are named."""
     from rollout.settings.load import VARIABLE
 
@@ -72,7 +72,7 @@ def _limits() -> Limits | None:
     return limits(load_settings())
 
 
-def _read(paths: Sequence[Path]) -> tuple[dict[str, bytes], list[Complaint]]:
+def read_files(paths: Sequence[Path]) -> tuple[dict[str, bytes], list[Complaint]]:
     """The files' texts by path, and complaints about those that the daemon would not read."""
     from rollout.policy.complaint import Complaint
 
@@ -125,7 +125,7 @@ def _plain(said: Complaint) -> dict[str, str | int]:
     }
 
 
-def _tell(shown: terminal.Terminal, said: Complaint, texts: dict[str, bytes]) -> None:
+def tell(shown: terminal.Terminal, said: Complaint, texts: dict[str, bytes]) -> None:
     """On a terminal with the line it is about, elsewhere on one line that other programs can read."""
     if not shown.live:
         shown.say(_printable(str(said)))

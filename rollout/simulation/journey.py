@@ -12,12 +12,11 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from random import Random
 
-from rollout.core import ladder, schedule
+from rollout.core import schedule
 from rollout.core.look import BAKED_LOOKS
 from rollout.core.machine import decide
 from rollout.core.model import (
     FULL,
-    NOTHING,
     Decision,
     Fact,
     Hold,
@@ -100,7 +99,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is assumed: requests per second, shares (0 to 1) that fail, from when the canary fails by itself."""
+    """What is assumed: requests per second, shares (0 to 1) that fail, since when the canary has its own."""
 
     rate: float = 100.0
     stable: float = 0.001
@@ -157,7 +156,7 @@ def stable_of(policy: Policy) -> Revision:
     """Who serves everybody at the start."""
     backend = policy.revision.backend
     named = policy.stable if policy.stable != backend else None
-    return Revision(named or ("stable" if backend != "stable" else "before"))
+    return Revision(named or ("predecessor" if backend != "predecessor" else "before"))
 
 
 def travel(policy: Policy, scene: Scene, chance: Random, *, faithful: bool = False) -> Journey:
@@ -232,7 +231,7 @@ class _Trip:
         return schedule.next_look(rollout.state, rollout.asked, LEAST_LOOK, reason)
 
     def _stride(self, due: float, interval: float) -> int:
-        """How many looks from ``due`` on may be tried as one: none across an instant at which things change."""
+        """How many looks from ``due`` on may be tried as one: none across an instant that changes things."""
         decision, state = self.rollout.decision, self.rollout.state
         if self.faithful or decision is None or not isinstance(state, Ramping) or decision.actions:
             return 1
@@ -250,7 +249,7 @@ class _Trip:
         return max(many, 1)
 
     def _until(self, due: float, many: int, interval: float) -> tuple[float, float]:
-        """When the last of so many looks is, and when the step will have baked, which is looked at in time."""
+        """When the last of so many looks is, and when the step will have baked, which no look passes."""
         until, ripe = due + (many - 1) * interval, NEVER
         decision, ripe_in = self.rollout.decision, schedule.ripe_in(self.rollout.state)
         if ripe_in is not None and decision is not None and decision.reason is Reason.BAKING:
@@ -279,7 +278,9 @@ class _Trip:
             self.start + timedelta(seconds=until),
             elapsed,
             Unseen("it does not answer") if Kind.MESH in kinds else self._mesh(kinds),
-            Unseen("they do not answer") if Kind.BLIND in kinds else self._sample(self.served + answered),
+            Unseen("the proxies do not answer")
+            if Kind.BLIND in kinds
+            else self._sample(self.served + answered),
             1,
             look=look,
             holds=(Hold(Reason.FROZEN, "by the simulation"),) if Kind.FREEZE in kinds else (),
@@ -314,14 +315,19 @@ class _Trip:
             self._reach(state.rung.step + 1)
 
     def _reach(self, step: int | None) -> None:
-        """From now on it is known when that happens which waited for this step."""
+        """From now on it is known when that happens which waited for this step. What does not happen with
+        the step itself falls anywhere between two looks.
+        """
         if self.scene.since.step == step:
-            self.since = self.now + self.scene.since.seconds
+            self.since = self._instant(self.scene.since)
         for number, fault in enumerate(self.scene.faults):
             when = fault.begins(self.policy)
             if when.step == step:
-                begin = self.now + when.seconds
+                begin = self._instant(when)
                 self.spans[number] = (begin, begin + fault.seconds)
+
+    def _instant(self, when: When) -> float:
+        return self.now + when.seconds + (self.chance.random() if when.seconds else 0.0)
 
     def _instants(self) -> list[float]:
         instants = (self.since, *(instant for span in self.spans for instant in span))

@@ -1,6 +1,6 @@
 """Requests as chance sends them: how many of each arm, and how many of these fail, within a span of time.
 
-A span that was drawn whole may be split afterwards; both parts are as chance would have drawn them one by one.
+A span that was drawn whole may be split afterwards: both parts are as if they had been drawn one by one.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def forecast(
     def journeys(of: Scene) -> tuple[Journey, ...]:
         found = []
         for number in range(runs):
-            found.append(travel(policy, of, Random(f"{seed} {policy.name} {number}")))  # noqa: S311 - repeatable
+            found.append(travel(policy, of, Random(f"{seed} {policy.name} {number}")))
             told()
         return tuple(found)
 
