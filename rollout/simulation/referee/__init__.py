@@ -9,7 +9,12 @@ from __future__ import annotations
 from rollout.simulation.events import Event, Log
 from rollout.simulation.referee import ends, journeys, weights
 from rollout.simulation.referee.alerts import Ears
-from rollout.simulation.referee.book import Court, Violation
+from rollout.simulation.referee.audit import Orders, Outcomes
+from rollout.simulation.referee.book import Violation
+from rollout.simulation.referee.court import Court
+from rollout.simulation.referee.proofs import Truth
+from rollout.simulation.referee.reactions import Dues, Sights
+from rollout.simulation.referee.rests import Rests
 
 LAWS = (
     weights.of_writes,
@@ -34,7 +39,8 @@ class Referee:
         self.court = Court()
         self.court.rate = rate
         self.violations: list[Violation] = []
-        self._laws = (*LAWS, Ears(sinks).hear)
+        remembering = (Ears(sinks), Dues(), Sights(), Truth(), Outcomes(), Orders(), Rests())
+        self._laws = (*LAWS, *(law.hear for law in remembering))
 
     def hear(self, event: Event) -> None:
         """One event, as it happens."""

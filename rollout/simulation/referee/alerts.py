@@ -1,4 +1,4 @@
-"""I6: every transition that people must hear of is told, nothing else is, and no more often than a death explains."""
+"""I6: what people must hear of is told, nothing else is, and no more often than a death explains."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from rollout.simulation.events import (
     Shouted,
     Started,
 )
-from rollout.simulation.referee.book import Court, Violation
+from rollout.simulation.referee.book import Violation
+from rollout.simulation.referee.court import Court
 
 IN_ORDER_TRIES = 5
 """Tries after which an alert no longer keeps those behind it waiting."""
@@ -119,7 +120,7 @@ class Ears:
             self._excused[pair] = 1
 
     def _over(self, event: Over) -> Iterator[Violation]:
-        for pair, (name, at) in self._owed.items():
+        for pair, (name, _) in self._owed.items():
             if pair in self._given_up:
                 if self._tries.get(pair, 0) < LEAST_TRIES:
                     yield Violation(event.at, "I6", name, f"given up, hardly tried: {pair[1]}")

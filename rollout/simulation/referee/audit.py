@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from rollout.core.reason import Reason
 from rollout.simulation.events import Ended, Event, Jumped, Looked, Ordered, Recorded, Started, Wrote
-from rollout.simulation.referee.book import Court, Violation
+from rollout.simulation.referee.book import Violation
+from rollout.simulation.referee.court import Court
 from rollout.simulation.referee.reactions import DISK, DISK_PAST, STANDS
 
 HEARD = 10.0
@@ -14,7 +15,7 @@ HEARD = 10.0
 
 
 class Outcomes:
-    """I15: after each write whose outcome the daemon heard, the next record says it; only a death may lose it."""
+    """I15: what became of a write, as the daemon heard it, is in the next record, but for a death."""
 
     def __init__(self) -> None:
         self._unsaid: dict[str, float] = {}
@@ -47,7 +48,7 @@ class Orders:
                 self._waiting.clear()  # its journal may know nothing of them
             case Started() | Jumped():
                 self._waiting = {number: (name, event.at) for number, (name, _) in self._waiting.items()}
-            case Ordered(landed=True):
+            case Ordered(landed=True) if event.order.id > 0:  # an untold one bears no number yet
                 self._waiting[event.order.id] = (event.name, event.at)
             case Recorded(landed=True):
                 for number, _ in event.record.decision.obeyed:

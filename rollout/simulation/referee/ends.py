@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from rollout.core.model import Held, MeshSeen, Ramping, RollingBack, Steady, Unadopted
 from rollout.core.reason import Reason
 from rollout.simulation.events import Behaves, Bug, Event, Fault, Looked, Over, Recorded, Wrote
-from rollout.simulation.referee.book import Book, Court, Violation, weight_of
+from rollout.simulation.referee.book import Book, Violation, weight_of
+from rollout.simulation.referee.court import Court
 
 UNSEEN = 40.0
 """Seconds between two looks at a rollout at rest, at the most: a heartbeat and more."""
@@ -81,7 +82,7 @@ def of_silent_homes(event: Event, court: Court) -> Iterator[Violation]:
 
 
 def of_the_dead(event: Event, court: Court) -> Iterator[Violation]:
-    """A canary that truly fails most of its requests beside a stable that does not is sent home in seconds."""
+    """A canary that truly fails most requests beside a stable that does not is sent home in seconds."""
     for book in court.books.values():
         ramp = book.ramp
         if not isinstance(book.state, Ramping) or ramp is None or not _condemnable(court, book, ramp):

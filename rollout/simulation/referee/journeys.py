@@ -1,4 +1,4 @@
-"""Laws of what is recorded: each step has its proof, in its order, once, and for a revision that may have it."""
+"""Laws of what is recorded: each step has its proof, in its order, once, for a revision that may have it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from itertools import pairwise
 from rollout.core.model import (
     FULL,
     Cause,
-    Comparison,
     Held,
-    Limit,
     Policy,
     Ramping,
     RollingBack,
@@ -21,7 +19,8 @@ from rollout.core.model import (
 )
 from rollout.core.reason import Reason
 from rollout.simulation.events import Accepted, Event, Recorded, Wrote
-from rollout.simulation.referee.book import Book, Court, Violation, weight_of
+from rollout.simulation.referee.book import Book, Violation, weight_of
+from rollout.simulation.referee.court import Court
 
 LOOK = 1.1
 """Seconds of bake that a record may be ahead of what the referee counted: one look."""
@@ -59,6 +58,8 @@ def rises(before: State, after: State) -> bool:
     """Is the canary given more by this record, or everything?"""
     was = _journey(before)
     if isinstance(after, Ramping):
+        if isinstance(was, Steady) and after.past.attempt <= was.past.attempt:
+            return False  # that record came late, and the daemon had given it up
         same = isinstance(was, Ramping) and was.past.attempt == after.past.attempt
         return weight_of(after) > (weight_of(before) if same else 0)
     return isinstance(was, Ramping) and isinstance(after, Steady) and after.past.stable == was.canary
@@ -117,7 +118,8 @@ def _held(event: Recorded, court: Court, book: Book) -> Said:
     settled = at - book.policy_at > AT_ONCE
     if policy.suspend and settled:
         yield "I9", "rises while git suspends it"
-    if settled and isinstance(was, Ramping) and was.policy != policy:
+    after = event.record.decision.state
+    if settled and isinstance(was, Ramping) and getattr(after, "policy", was.policy) != policy:
         yield "P6", "rises under a policy that is not the one in force"
     clash = court.clashing.get(policy.route.key)
     if clash is not None and at - clash > AT_ONCE:
@@ -184,7 +186,7 @@ def of_writes(event: Event, court: Court) -> Iterator[Violation]:
     if event.split not in book.unused:
         return
     checks = book.policy.analysis.checks if book.policy else ()
-    needed = max((check.min_requests for check in checks if isinstance(check, Comparison | Limit)), default=0)
+    needed = max((check.min_requests for check in checks), default=0)
     canary = next((name for name, _ in event.split.shares if name != book.stable), "")
     now = {backend: completed for backend, completed, _ in event.served}
     seen = now.get(canary, 0) - book.served.get(canary, 0)

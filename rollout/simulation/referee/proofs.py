@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from rollout.core.model import Held, Probe, Ramping, Rung
 from rollout.core.reason import Reason
 from rollout.simulation.events import Event, Recorded, Wrote
-from rollout.simulation.referee.book import Book, Court, Violation
+from rollout.simulation.referee.book import Book, Violation
+from rollout.simulation.referee.court import Court
 from rollout.simulation.referee.weights import is_raise
 
 GRAVE, SOUND = 0.5, 0.02

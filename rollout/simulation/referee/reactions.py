@@ -23,7 +23,8 @@ from rollout.core.model import (
 )
 from rollout.core.reason import Reason
 from rollout.simulation.events import Accepted, Calm, Event, Jumped, Looked, MeshRead, Recorded, Started
-from rollout.simulation.referee.book import Book, Court, Violation, weight_of
+from rollout.simulation.referee.book import Book, Violation, weight_of
+from rollout.simulation.referee.court import Court
 
 SOON = 8.0
 """Seconds in which a look at a journey comes, decides and is recorded."""
@@ -173,7 +174,7 @@ def _bound(book: Book, court: Court) -> bool:
     return known and not court.clashing and len(court.on_route(book.key)) == 1 and not book.forgotten
 
 
-def _abort_waits(book: Book, court: Court, journal: Journal) -> str:
+def _abort_waits(book: Book, _court: Court, journal: Journal) -> str:
     """I22: an abort that was taken is obeyed."""
     taken = book.aborted_at is not None and book.aborted_at > journal.blank
     return "an abort was taken, and it stays under way" if taken and isinstance(book.state, Ramping) else ""

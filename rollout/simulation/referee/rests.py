@@ -1,4 +1,4 @@
-"""Laws of the rest: where a calm world stays, something that truly happened keeps it there (I20, I3's converse)."""
+"""Laws of the rest: where a calm world stays, something that truly happened keeps it there (I20)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from rollout.core.model import Ramping, Verb
 from rollout.core.reason import Reason
 from rollout.simulation.events import Committed, Edited, Event, Fault, Over, Recorded, Started
-from rollout.simulation.referee.book import Book, Court, Violation
+from rollout.simulation.referee.book import Book, Violation
+from rollout.simulation.referee.court import Court
 
 SICK = frozenset({Reason.SUSPECT, Reason.OVER_LIMIT_NOW, Reason.BOTH_OVER_LIMIT})
 """Reasons for which nobody waits who never failed a request."""
@@ -21,7 +22,7 @@ class Rests:
         self._edited: set[str] = set()
         self._bugs: set[str] = set()
         self._paused: set[str] = set()
-        self._lost = False
+        self._lost = self._unwritten = False
         self._head = ""
 
     def hear(self, event: Event, court: Court) -> Iterator[Violation]:
@@ -35,7 +36,9 @@ class Rests:
                 self._lost = True
             case Committed():
                 self._head = event.commit
-            case Recorded(landed=True):
+            case Recorded(landed=False):
+                self._unwritten = True
+            case Recorded():
                 self._obeyed(event, court)
             case Over():
                 yield from self._over(event, court)
@@ -49,7 +52,8 @@ class Rests:
                 self._paused.add(event.record.name)
 
     def _over(self, event: Over, court: Court) -> Iterator[Violation]:
-        if self._head and court.accepted not in (self._head, None) and court.rewritten_at is None:
+        _, _, names = court.commits.get(self._head, (0, 0, ()))
+        if names and court.accepted not in (self._head, None) and court.rewritten_at is None:
             said = f"git is at {self._head[:8]}, and {court.accepted} is what was taken"
             yield Violation(event.at, "G1", "source main", said)
         for book in court.books.values():
@@ -65,17 +69,16 @@ class Rests:
         grounds = {
             Reason.PAUSED: (book.name in self._paused, "nobody paused it"),
             Reason.WINDOW_CLOSED: (bool(policy and policy.windows), "its policy has no windows"),
-            Reason.LOWERED: (edited, "nobody touched its weights"),
+            Reason.LOWERED: (edited or self._lost or self._unwritten, "nobody touched its weights"),
             Reason.CONTESTED: (edited, "nobody touched its weights"),
             Reason.MIXTURE: (edited or self._lost, "nobody touched its weights"),
-            Reason.FORGOTTEN: (self._lost or edited, "the journal was never lost"),
             Reason.SAME_BACKEND: (False, "no policy marks its content"),
             Reason.NOTHING_NEW: (book.ramp is None, "a journey is under way"),
         }
         grounds |= {
             one: (ramp is not None and self._sick(book, ramp, court), "nobody failed") for one in SICK
         }
-        grounds |= {one: (False, "nothing goes wrong any more") for one in MOVING}
+        grounds |= dict.fromkeys(MOVING, (False, "nothing goes wrong any more"))
         explained, lack = grounds.get(reason, (True, ""))
         return "" if explained else lack
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from rollout.core.model import FULL, Held, MeshSeen, Ramping, RollingBack, Split, Why
 from rollout.simulation.events import Ended, Event, Recorded, Wrote
-from rollout.simulation.referee.book import Book, Court, Violation, weight_of
+from rollout.simulation.referee.book import Book, Violation, weight_of
+from rollout.simulation.referee.court import Court
 
 IN_FLIGHT = 2.0
 """Seconds in which a write that was under way may still land."""

@@ -1,0 +1,399 @@
+"""The referee's whole memory, written from the log alone. Nothing here asks the machine what is right."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from rollout.core.model import (
+    FULL,
+    Cause,
+    Held,
+    MeshSeen,
+    Order,
+    Policy,
+    Ramping,
+    RollingBack,
+    State,
+    Steady,
+    Unadopted,
+    Verb,
+)
+from rollout.core.reason import Reason
+from rollout.simulation.events import (
+    Accepted,
+    Answered,
+    Behaves,
+    Bug,
+    Calm,
+    Committed,
+    Edited,
+    Ended,
+    Endpoints,
+    Event,
+    Fault,
+    Froze,
+    Looked,
+    MeshRead,
+    Ordered,
+    Recorded,
+    Sampled,
+    Started,
+    Wrote,
+)
+from rollout.simulation.referee.book import Book, weight_of
+
+GUILTY = frozenset(
+    {Cause.WORSE, Cause.OVER_LIMIT, Cause.NO_DATA, Cause.NOT_READY, Cause.LOST_ENDPOINTS, Cause.ABORTED}
+)
+"""Causes after which a revision stays rejected."""
+
+
+class Court:
+    """The whole memory. ``write`` is told each event after the laws were heard about it."""
+
+    def __init__(self) -> None:
+        self.books: dict[str, Book] = {}
+        self.alive = False
+        self.started_at = 0.0
+        self.unheard: Accepted | None = None
+        self.unheard_freezes: list[Froze] = []
+        self.epoch = 0
+        self.observe = False
+        self.calm = False
+        self.faults: Counter[tuple[str, str]] = Counter()
+        self.ready: dict[str, int] = {}
+        self.failing: dict[str, float] = {}
+        self.ever_failed: set[str] = set()
+        self.frozen: set[str] = set()
+        self.rewritten_at: float | None = None
+        self.commits: dict[str, tuple[int, int, tuple[str, ...]]] = {}
+        self.accepted: str | None = None
+        self.adopts = self.adopted = 0
+        self.disk_at = -1000.0
+        self.ever_dead: set[str] = set()
+        self.clashing: dict[str, float] = {}
+        self.orders: dict[int, tuple[float, Order]] = {}
+        self.at = 0.0
+        self.rate = 0.0
+        self.silent: list[float] = []
+
+    def book(self, name: str) -> Book:
+        """One rollout's."""
+        if name not in self.books:
+            self.books[name] = Book(name)
+        return self.books[name]
+
+    def at_route(self, key: str) -> Book | None:
+        """Whose route this is: who is about to write it, or who has a policy for it, if several had it."""
+        books = self.on_route(key)
+        books.sort(key=lambda book: (not book.unused, book.policy is None))
+        return books[0] if books else None
+
+    def on_route(self, key: str) -> list[Book]:
+        """All that were ever seen on this route."""
+        return [book for book in self.books.values() if book.key == key]
+
+    def on(self, *kinds: str) -> bool:
+        """Is one of these faults on?"""
+        return any(count > 0 and kind in kinds for (kind, _), count in self.faults.items())
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def write(self, event: Event) -> None:
+        """Remember it."""
+        self.at = event.at
+        match event:
+            case Recorded(landed=False):
+                self.disk_at = event.at
+                self._sentenced(event)
+            case Recorded():
+                self._recorded(event)
+            case Wrote(landed=True):
+                self._wrote(event)
+            case MeshRead(seen=MeshSeen()):
+                self._read(event)
+            case Sampled():
+                self._sampled(event)
+            case Looked():
+                self._looked(event)
+            case Accepted(told=True):
+                self.unheard = None
+                self._accepted(event)
+            case Accepted(landed=True):
+                self.unheard = event  # the next daemon will read it; this one does not know
+            case Started():
+                self._started(event)
+            case Ended():
+                self.alive = False
+            case _:
+                self._hand(event)
+
+    def _hand(self, event: Event) -> None:
+        match event:
+            case Edited():
+                self._edited(event)
+            case Endpoints():
+                self.ready[event.backend] = event.ready
+                self.ever_dead |= set() if event.ready else {event.backend}
+            case Behaves():
+                self.failing[event.backend] = event.failing
+                self.ever_failed |= {event.backend} if event.failing else set()
+            case Fault():
+                self.faults[event.kind, event.subject] = int(event.on)
+                self.disk_at = event.at if event.kind in ("disk full", "disk hangs") else self.disk_at
+            case Bug():
+                self.book(event.name).broken = True
+            case Calm():
+                self.calm = True
+            case _:
+                self._said(event)
+
+    def _said(self, event: Event) -> None:
+        """By people."""
+        match event:
+            case Froze(told=True):
+                (self.frozen.discard if event.lifted else self.frozen.add)(event.freeze.name)
+            case Froze(landed=True):
+                self.unheard_freezes.append(event)
+            case Ordered(landed=True):
+                self.orders[event.order.id] = (event.at, event.order)
+                if event.order.verb is Verb.ABORT and event.told:
+                    self.book(event.name).aborted_at = event.at
+            case Answered(name="source main"):
+                self.adopts += 1
+            case Committed():
+                generation = max((one[1] for one in self.commits.values()), default=0)
+                self.commits[event.commit] = (len(self.commits), generation + event.rewritten, event.names)
+            case _:
+                pass
+
+    def _started(self, event: Started) -> None:
+        self.alive, self.started_at, self.observe = True, event.at, event.observe
+        self.epoch = event.epoch
+        if self.unheard is not None and event.since is None:
+            self._accepted(self.unheard)
+        self.unheard = None
+        for freeze in self.unheard_freezes:
+            (self.frozen.discard if freeze.lifted else self.frozen.add)(freeze.freeze.name)
+        self.unheard_freezes.clear()
+        for book in self.books.values():
+            book.looked_at = book.sampled_at = book.blind_since = None
+            book.unused.clear()
+            if event.since is not None:
+                self._forget(book, event, event.since)
+        if event.since is not None:
+            self.accepted, self.rewritten_at = None, event.at if event.rewritten else None
+            self.frozen = {freeze.name for freeze in event.freezes}
+            self.orders = {number: one for number, one in self.orders.items() if one[0] <= event.since}
+            self._policies(dict(event.policies))
+
+    def _forget(self, book: Book, event: Started, since: float) -> None:
+        """Its journal is an old copy, or none: what was written since must not be taken for its own.
+
+        One write that leads home is no journey (Q1): what it may have rejected, nobody can know.
+        """
+        decision = dict(event.decisions).get(book.name)
+        unknown = [at for at in book.writes if at > since]
+        home = len(unknown) == 1 and book.exposure(book.truth) == 0
+        book.forgotten = bool(unknown) and book.fenced and not home
+        if not book.forgotten:
+            book.rejected = {one: at for one, at in book.rejected.items() if at <= since}
+        book.state = decision.state if decision else Unadopted()
+        book.reason = decision.reason if decision else None
+        book.stable = book.home or book.stable
+        book.lowered, book.haste = None, ""
+        book.raised.clear()
+
+    def _recorded(self, event: Recorded) -> None:
+        decision, book = event.record.decision, self.book(event.record.name)
+        before = book.state
+        self._sentenced(event)
+        if not event.told:
+            self.disk_at = event.at
+        book.hasty = self.hasty(event)
+        self._obeyed(book, event)
+        if isinstance(decision.state, RollingBack) and not isinstance(before, RollingBack):
+            if decision.state.cause in GUILTY and decision.state.canary.backend != book.stable:
+                book.rejected[decision.state.canary] = event.at
+            book.lowered, book.haste, book.aborted_at = None, "", None
+        if isinstance(decision.state, Ramping):
+            self._climbed(book, before, decision.state)
+        elif isinstance(decision.state, Steady):
+            book.aborted_at, book.haste, book.lowered = None, "", None
+        book.state, book.reason, book.told = decision.state, decision.reason, event.told
+        book.unused += [action.split for action in decision.actions]
+        if not book.stable or decision.reason is Reason.ADOPTED:
+            book.stable = book.home
+        route = getattr(getattr(self._last(book), "past", None), "route", None)
+        if route is not None:
+            book.key = route.key
+
+    def _sentenced(self, event: Recorded) -> None:
+        state = event.record.decision.state
+        if isinstance(state, RollingBack) and state.cause in GUILTY:
+            self.book(event.record.name).decided.add(state.canary)
+
+    def _last(self, book: Book) -> State:
+        return book.state.was if isinstance(book.state, Held) else book.state
+
+    def _climbed(self, book: Book, before: State, after: Ramping) -> None:
+        was = before.was if isinstance(before, Held) else before
+        fresh = not isinstance(was, Ramping) or was.past.attempt != after.past.attempt
+        if fresh:
+            book.lowered, book.haste, book.aborted_at = None, "", None
+        if fresh or was.rung != after.rung:  # type: ignore[union-attr]
+            book.proof, book.fresh_rung = 0.0, True
+            if book.haste == "one":
+                book.haste = ""
+
+    def _obeyed(self, book: Book, event: Recorded) -> None:
+        for number, refusal in event.record.decision.obeyed:
+            _, order = self.orders.get(number, (0.0, None))
+            if order is None or refusal:
+                if order is not None and order.verb is Verb.ABORT:
+                    book.aborted_at = None
+                continue
+            match order.verb:
+                case Verb.RETRY | Verb.ADOPT:
+                    book.rejected.clear()
+                    book.raised.clear()
+                    book.forgotten = False
+                case Verb.PROMOTE:
+                    book.haste = "all" if order.argument == "full" else "one"
+                case Verb.RESUME:
+                    book.lowered = None
+                    book.raised.clear()
+                case _:
+                    pass
+            if order.verb is Verb.ADOPT:
+                book.stable = ""
+
+    def hasty(self, event: Recorded) -> bool:
+        """Does a person's order, also one that this record obeys, waive the proof of the present rung?"""
+        obeyed = (self.orders.get(number) for number, refused in event.record.decision.obeyed if not refused)
+        promoted = any(one is not None and one[1].verb is Verb.PROMOTE for one in obeyed)
+        return promoted or bool(self.book(event.record.name).haste)
+
+    def _wrote(self, event: Wrote) -> None:
+        book = self.at_route(event.route.key)
+        if book is None:
+            return
+        if event.split in book.unused:
+            book.unused = book.unused[book.unused.index(event.split) + 1 :]
+        book.truth, book.written, book.written_at, book.confirmed = (
+            (event.split,),
+            event.split,
+            event.at,
+            False,
+        )
+        if book.fresh_rung:
+            book.served = {backend: completed for backend, completed, _ in event.served}
+            book.fresh_rung, book.proof, book.quiet_since = False, 0.0, None
+        book.sampled_at = book.lowered = None
+        book.fenced = True
+        book.writes.append(event.at)
+        if event.split.sole is not None and event.split.sole == book.home:
+            book.stable = book.home
+
+    def _read(self, event: MeshRead) -> None:
+        for book in self.on_route(event.route.key):
+            self._showed(book, event)
+
+    def _showed(self, book: Book, event: MeshRead) -> None:
+        if not isinstance(event.seen, MeshSeen):
+            return
+        book.read, book.read_at = event.seen, event.at
+        if not book.truth:
+            book.truth = event.seen.splits
+        if event.seen.splits == (book.written,):
+            book.confirmed = True
+        if len(event.seen.splits) == 1 and event.seen.splits[0].sole == book.home:
+            book.stable = book.home  # whoever wrote it
+        if book.lowered is not None and event.seen.splits == book.truth:
+            book.reads_of_lowered += 1
+
+    def _sampled(self, event: Sampled) -> None:
+        for question, answer in zip(event.questions, event.answers, strict=True):
+            for book in self.books.values():
+                ramp = book.ramp
+                if ramp is None or ramp.canary.backend not in question.backends:
+                    continue
+                if not hasattr(answer, "series") or self._quiet(event, book):
+                    book.sampled_at = event.at - DEADLINE  # the next good look bears witness since this one
+                    continue
+                if book.sampled_at is not None and book.confirmed:
+                    book.proof += min(event.at - book.sampled_at, LONGEST_LOOK)
+                book.sampled_at = event.at
+
+    def _quiet(self, event: Sampled, book: Book) -> bool:
+        """Were the counters those of before for so long that it must have been seen?"""
+        service = book.name.partition("/")[2]
+        faults = (self.faults[kind, service] for kind in ("no traffic", "traffic strays"))
+        quiet = not event.fresh or any(faults)
+        book.quiet_since = None if not quiet else event.at if book.quiet_since is None else book.quiet_since
+        rate = self.rate * book.exposure(book.truth) / FULL
+        seen = max(QUIET_LOOKS, QUIET_REQUESTS / rate if rate else 60.0)
+        return book.quiet_since is not None and event.at - book.quiet_since > min(seen, 60.0)
+
+    def _looked(self, event: Looked) -> None:
+        book = self.book(event.name)
+        book.looked_at, book.looked = event.at, event
+        blind = event.decision.reason is Reason.BLIND
+        book.blind_since = (book.blind_since if book.blind_since is not None else event.at) if blind else None
+
+    def _edited(self, event: Edited) -> None:
+        for book in self.on_route(event.route.key):
+            book.fenced = event.fenced
+            self._changed(book, event)
+
+    def _changed(self, book: Book, event: Edited) -> None:
+        before = book.truth or book.vanished
+        if not event.splits:
+            book.vanished = book.truth
+        book.truth = event.splits
+        if not event.fenced and book.forgotten:
+            book.forgotten = False  # nobody can know any more that something is missing
+            book.rejected.clear()
+        ramp = book.ramp
+        if ramp is None or not event.splits or not book.confirmed:
+            return
+        least = min(split.weight(ramp.canary.backend) for split in event.splits)
+        within = book.exposure(event.splits) <= weight_of(ramp)
+        fell = any(least < split.weight(ramp.canary.backend) for split in before) or book.lowered is not None
+        book.lowered = least if fell and within and least < weight_of(ramp) else None
+        book.reads_of_lowered = 0
+
+    def _accepted(self, event: Accepted) -> None:
+        if event.state.accepted is not None:
+            generation = self.commits.get(self.accepted or "", (0, 0, ()))[1]
+            if self.commits.get(event.state.accepted, (0, 0, ()))[1] > generation:
+                self.adopted = self.adopts
+            self.accepted = event.state.accepted
+            self.rewritten_at = (self.rewritten_at or event.at) if event.state.rewritten else None
+        if event.policies is not None:
+            self._policies(dict(event.policies))
+
+    def _policies(self, policies: dict[str, Policy]) -> None:
+        keys = Counter(policy.route.key for policy in policies.values())
+        self.clashing = {key: self.clashing.get(key, self.at) for key, count in keys.items() if count > 1}
+        for name in {**self.books, **policies}:
+            book, policy = self.book(name), policies.get(name)
+            if policy != book.policy:
+                book.policy_at = self.at
+            if policy is not None and not book.key:
+                book.key = policy.route.key
+            if policy is None and book.policy is not None:
+                book.gone_at = self.at
+            elif policy is not None:
+                book.gone_at = None
+            book.policy = policy
+
+
+QUIET_LOOKS, QUIET_REQUESTS = 7.0, 25.0
+"""Seconds, and requests that should have come, after which counters that stand still are silence."""
+DEADLINE = 0.5
+"""Seconds that a look may wait for an answer."""
+LONGEST_LOOK = 2.5
+"""Seconds between two samples of which a look can have counted bake."""
+HANG = 0.6
+"""Seconds after which an answer that does not come is silence."""
