@@ -75,7 +75,13 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     shown = terminal.out(wishes().color)
     rounds = len(policies) * runs * (1 if scene.is_no_worse else 2)
     hidden = not terminal.err(wishes().color).live
-    with click.progressbar(length=rounds, label="simulating", file=sys.stderr, hidden=hidden) as bar:
+    with click.progressbar(
+        length=rounds,
+        label="simulating",
+        file=sys.stderr,
+        hidden=hidden,
+        update_min_steps=max(1, rounds // 100),
+    ) as bar:
         told = [forecast(policy, scene, runs, seed, lambda: bar.update(1)) for policy in policies]
     if output != outputs.TABLE:
         plain = [_plain(each) for each in told]
@@ -148,7 +154,8 @@ def _premises(told: Forecast, seed: int) -> list[tuple[str, str]]:
     from rollout.simulation.journey import starts
 
     policy, scene = told.policy, told.scene
-    rows = [("traffic", f"{scene.rate:g} requests a second, both versions together")]
+    rate, unit = (scene.rate, "second") if scene.rate >= 1 else (60 * scene.rate, "minute")
+    rows = [("traffic", f"{rate:g} requests a {unit}, both versions together")]
     rows.append(("errors", _errors(scene, policy.revision)))
     opens = ", as its first window opens" if policy.windows else ""
     rows.append(("start", f"{starts(policy):%A %H:%M} UTC{opens}; {policy.revision} is asked for"))
@@ -205,15 +212,19 @@ def _next(told: list[Forecast], runs: int) -> str:
     scene = told[0].scene
     stable, canary = 100 * scene.stable, 100 * scene.canary
     if any(each.share(Outcome.HELD).count for each in told):
-        return "what holds it is in the last line of a run; -o json has them all"
+        return "what holds it is in the last line of a run; -o json has the numbers"
     if scene.faults:
         return f"--runs {5 * runs}: narrower bounds"
+    if any(2 * each.false_alarms.count > each.false_alarms.runs for each in told):
+        return f"--traffic {100 * scene.rate:g}/s: is there too little to judge by?"
     if scene.is_no_worse:
         worse = f"stable={stable:g}%,canary={max(2.0, min(100.0, 20 * stable)):g}%"
         return f"--errors {worse} --from step:2: is a bad version seen, and what does it cost?"
-    if all(each.share(Outcome.PROMOTED).count == 0 for each in told):
+    if any(each.share(Outcome.PROMOTED).count for each in told):
+        return "longer bakes, or --traffic with more requests: what is rare takes many to be seen"
+    if canary > 8 * stable:
         return f"--errors stable={stable:g}%,canary={canary / 4:g}%: is a smaller fault seen, too?"
-    return "longer bakes, or more traffic: what is rare needs more requests to be seen"
+    return "--fault blind:15m: what if nothing can be measured for a while?"
 
 
 def _assumed(scene: Scene) -> dict[str, Any]:
