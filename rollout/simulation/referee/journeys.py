@@ -27,6 +27,10 @@ LOOK = 1.1
 AT_ONCE = 1.5
 """Seconds that a pass which is under way may take to hear what was said meanwhile."""
 
+DISK = ("disk full", "disk hangs", "disk torn")
+DISK_PAST = 10.0
+"""Seconds after a disk's trouble in which records may be late."""
+
 Said = Iterator[tuple[str, str]]
 
 
@@ -40,8 +44,9 @@ def of_records(event: Event, court: Court) -> Iterator[Violation]:
         said += [
             *_ladder(book, after),
             *_proved(event, court, book),
-            *_held(event, court, book),
         ]
+        if not (court.on(*DISK) or event.at - court.disk_at < DISK_PAST):
+            said += _held(event, court, book)  # a record that came late was decided before all this
     if isinstance(after, Ramping):
         said += _rejected(event, book, after)
     if isinstance(after, RollingBack) and not isinstance(book.state, RollingBack):

@@ -22,7 +22,7 @@ from rollout.core.model import (
     Why,
 )
 from rollout.core.reason import Reason
-from rollout.simulation.events import Accepted, Calm, Event, Jumped, Looked, MeshRead, Recorded, Started
+from rollout.simulation.events import Accepted, Event, Fault, Jumped, Looked, MeshRead, Recorded, Started
 from rollout.simulation.referee.book import Book, Violation, weight_of
 from rollout.simulation.referee.court import Court
 
@@ -53,6 +53,9 @@ Overdue = Callable[[Book, Court, Journal], str]
 """What is not done yet and should be; nothing, if all is well or it cannot be known."""
 
 
+Law = tuple[str, float, Overdue]
+
+
 class Dues:
     """The clocks: when each (law, rollout) became overdue, and which were said already."""
 
@@ -63,32 +66,31 @@ class Dues:
 
     def hear(self, event: Event, court: Court) -> Iterator[Violation]:
         """Before it is remembered."""
-        if isinstance(event, Started | Jumped):
+        if isinstance(event, Started | Jumped | Fault):
             self._since.clear()
+        if isinstance(event, Started | Jumped):
             self._settling.clear()
         if isinstance(event, Started) and event.since is not None:
             self._journal = Journal(read=False, blank=event.at)
         if isinstance(event, Accepted) and event.told and not event.state.problem:
             self._journal.read = True
-        if not isinstance(event, Looked | MeshRead | Calm):
+        if not isinstance(event, Looked):
             return
-        for book in court.books.values():
-            for law, limit, overdue in LAWS:
-                yield from self._late(event.at, book, court, (law, limit, overdue))
-        if isinstance(event, Looked):
-            yield from self._paged(event)
+        book = court.book(event.name)
+        free = not hindered(book, court)
+        for law in LAWS:
+            what = law[2](book, court, self._journal) if free else ""
+            yield from self._late(event, law, what)
+        yield from self._paged(event)
 
-    def _late(
-        self, at: float, book: Book, court: Court, law: tuple[str, float, Overdue]
-    ) -> Iterator[Violation]:
+    def _late(self, event: Looked, law: Law, what: str) -> Iterator[Violation]:
         name, limit, overdue = law
-        what = "" if hindered(book, court) else overdue(book, court, self._journal)
+        key = (overdue.__name__, event.name)
         if not what:
-            self._since.pop((name, book.name), None)
-            return
-        if at - self._since.setdefault((name, book.name), at) > limit:
-            yield Violation(at, name, book.name, f"{what} for {limit:g} s")
-            self._since[name, book.name] = at + 3600.0
+            self._since.pop(key, None)
+        elif event.at - self._since.setdefault(key, event.at) > limit:
+            yield Violation(event.at, name, event.name, f"{what} for {limit:g} s")
+            self._since[key] = event.at + 3600.0
 
     def _paged(self, event: Looked) -> Iterator[Violation]:
         """I14, M1: a mesh that does not carry what was written is a page after a minute."""
@@ -180,7 +182,7 @@ def _abort_waits(book: Book, _court: Court, journal: Journal) -> str:
     return "an abort was taken, and it stays under way" if taken and isinstance(book.state, Ramping) else ""
 
 
-LAWS: tuple[tuple[str, float, Overdue], ...] = (
+LAWS: tuple[Law, ...] = (
     ("S2", SOON, _lost_canary),
     ("P6", SOON + 4.0, _unasked),
     ("T3", SOON, _foreign_rise),
