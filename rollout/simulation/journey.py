@@ -46,10 +46,12 @@ LONGEST = 86_400.0
 """Seconds after which a journey that has not ended counts as held."""
 MOST_LOOKS = 256
 """So many looks are taken together at most."""
-WIDER = 4
+WIDER = 8
 """After a look that came to the same as the one before, so many times more are tried together."""
-RARE, RARE_LOOKS = 20.0, 8
-"""A canary with fewer requests a minute could fall silent meanwhile: then fewer looks are taken together."""
+FEW_LOOKS, SOME_LOOKS = 8, 32
+"""So many at most where suspicion holds the weight, and so many where it has begun while a step bakes."""
+RARE = 20.0
+"""A canary with fewer requests a minute could fall silent meanwhile: only few looks are taken together."""
 CALM, TENSE = 3.0, 30.0
 """Odds up to which looks are taken together as they come, and from which each is taken by itself."""
 INCIDENT = 0.3
@@ -239,10 +241,11 @@ class _Trip:
             return 1
         many, odds = self.stride, float(decision.facts.get("odds", 0.0))
         if odds > CALM:
-            many = min(many, RARE_LOOKS if odds < TENSE else 1)
+            some = SOME_LOOKS if decision.reason is Reason.BAKING else FEW_LOOKS
+            many = min(many, some if odds < TENSE else 1)
         weight = self.split.weight(self.arms[1])
         if weight and self.scene.rate * weight / FULL * 60.0 < RARE:
-            many = min(many, RARE_LOOKS)
+            many = min(many, FEW_LOOKS)
         for instant in self._instants():
             if instant > self.now:
                 many = min(many, math.floor((instant - due) / interval) + 1)
@@ -261,7 +264,7 @@ class _Trip:
         before, state, after = self.rollout.decision, self.rollout.state, decision.state
         assert before is not None  # noqa: S101 - the first look is taken by itself
         odds = float(decision.facts.get("odds", 0.0))
-        if odds >= TENSE or (odds > CALM and many > RARE_LOOKS) or isinstance(after, RollingBack):
+        if odds >= TENSE or (odds > CALM and many > SOME_LOOKS) or isinstance(after, RollingBack):
             return False
         unchanged = isinstance(after, Ramping) and isinstance(state, Ramping) and after.rung == state.rung
         return ripe or (unchanged and decision.reason is before.reason)
@@ -333,9 +336,9 @@ class _Trip:
         instants = (self.since, *(instant for span in self.spans for instant in span))
         return [instant for instant in instants if instant != NEVER]
 
-    def _kinds(self, at: float) -> set[Kind]:
+    def _kinds(self, at: float) -> frozenset[Kind]:
         pairs = zip(self.scene.faults, self.spans, strict=True)
-        return {fault.kind for fault, (begin, end) in pairs if begin <= at < end}
+        return frozenset(fault.kind for fault, (begin, end) in pairs if begin <= at < end)
 
     def _answered(self, until: float) -> list[Served]:
         """What is answered until then: what was drawn already first, then as chance has it."""
@@ -366,7 +369,7 @@ class _Trip:
         blame = max(0.0, 1.0 - usual / canary) if canary else 0.0
         return Mix(scene.rate * weight, canary, scene.rate * (1.0 - weight), stable, blame)
 
-    def _mesh(self, kinds: set[Kind]) -> MeshSeen:
+    def _mesh(self, kinds: frozenset[Kind]) -> MeshSeen:
         stable, canary = self.arms
         ready = {stable: 0 if Kind.STABLE in kinds else 3, canary: 0 if Kind.ENDPOINTS in kinds else 3}
         epoch = 1 if self.writes else None

@@ -54,7 +54,7 @@ def reasons(journey: Journey) -> list[Reason]:
 @pytest.mark.parametrize("policy", [JAZZ, STRICT], ids=["default", "limit"])
 @pytest.mark.parametrize(
     ("stable", "canary", "runs"),
-    [(0.001, 0.001, 12), (0.01, 0.01, 12), (0.001, 0.02, 120), (0.001, 0.05, 120), (0.001, 1.0, 60)],
+    [(0.001, 0.001, 6), (0.01, 0.01, 6), (0.001, 0.02, 60), (0.001, 0.05, 60), (0.001, 1.0, 30)],
 )
 def test_looks_taken_together_come_to_the_same(policy: Policy, stable: float, canary: float, runs: int):
     """As often the same end, as soon: the medians differ by less than chance would have them."""
