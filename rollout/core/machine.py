@@ -280,17 +280,14 @@ def _settling(look: Look) -> Turn | None:
     clock = look.state.clock
     if not look.lag and look.state.flow.follows:
         return None
-    if look.lag and _shows_less(look) and (held := _held_back(look)):
-        return held  # the raise did not land, and is not to be made now: the mesh is not to blame
+    mesh, stable = look.seen.mesh, look.state.past.stable.backend
+    lost = isinstance(mesh, MeshSeen) and exposure(mesh, stable) < look.weight
+    if lost and (held := _held_back(look)):
+        return held  # a raise that is not to be made now: the mesh is not to blame
     late = clock.settling > SETTLING_DEADLINE
     detail = look.lag or misled(look.weight)
     reason = Reason.NOT_CONVERGING if late else Reason.SETTLING
     return say(look, reason, detail=detail, settling=clock.settling)
-
-
-def _shows_less(look: Look) -> bool:
-    mesh, past = look.seen.mesh, look.state.past
-    return isinstance(mesh, MeshSeen) and exposure(mesh, past.stable.backend) < look.weight
 
 
 def _nowhere_to_fall(look: Look) -> Turn | None:
@@ -333,17 +330,8 @@ def _blind(look: Look) -> Turn | None:
 
 
 HOMEWARD: tuple[Rule, ...] = (_failing, _unasked, _endpoints_lost, _blind_too_long)
-RULES: tuple[Rule, ...] = (
-    _foreign,
-    *HOMEWARD,
-    _mesh_unseen,
-    _settling,
-    _nowhere_to_fall,
-    _observer_broken,
-    _held_back,
-    _blind,
-    rise,
-)
+HOLDS: tuple[Rule, ...] = (_nowhere_to_fall, _observer_broken, _held_back, _blind)
+RULES: tuple[Rule, ...] = (_foreign, *HOMEWARD, _mesh_unseen, _settling, *HOLDS, rise)
 
 
 # --- on the way home, and held -------------------------------------------------------------------

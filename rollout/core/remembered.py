@@ -102,7 +102,7 @@ class Past:
     nothing of it was written; when that ends it is forgotten for what was ``real`` before (``None``: not yet
     adopted). ``epoch``: a newer fence on the route that a person overruled by adopting it. ``writes``: what
     the fence counts after the last write that was decided; a route that counts more was written by somebody
-    who remembers more than this journal.
+    who remembers more than this journal. ``silent_at``: when a canary went home for lack of evidence last.
     """
 
     stable: Revision
@@ -114,6 +114,7 @@ class Past:
     epoch: int = 0
     real: Real | None = None
     writes: int = 0
+    silent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

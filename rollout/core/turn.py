@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rollout.core.convergence import ready
 from rollout.core.look import Look
@@ -51,6 +51,8 @@ def home(look: Look, cause: Cause, reason: Reason, **facts: Fact) -> Turn:
         return say(look, Reason.STABLE_UNHEALTHY if failing else Reason.STABLE_NOT_READY, detail=detail)
     guilty = cause not in (Cause.WITHDRAWN, Cause.REVERTED, Cause.CHANGED)
     past = condemned(state.past, state.canary) if guilty else state.past
+    if cause is Cause.NO_DATA:
+        past = replace(past, silent_at=look.seen.now)
     road = RollingBack(past, state.canary, cause, look.seen.now, look.weight)
     return say(look, reason, road, **fallen(look.weight), **facts)
 

@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable
 
-SPAN = timedelta(minutes=10)
+from rollout.core.model import State
+from rollout.core.past import past_of
+from rollout.ports import Clock
+
+SPAN = 600.0
 LEAST = 2
 SHARE = 0.1
-AT_ONCE, COMMON_LEAST, COMMON_SHARE = timedelta(minutes=1), 4, 0.5
+AT_ONCE, COMMON_LEAST, COMMON_SHARE = 60.0, 4, 0.5
 """More than this share of at least so many active rollouts failing within a minute have a common cause."""
 
 
 class Breaker:
-    """Open once rollbacks for lack of evidence reach max(2, 10 % of those active) within ten minutes."""
+    """Open once rollbacks for lack of evidence reach max(2, 10 % of those active) within ten minutes.
+
+    Instants are monotonic seconds: a clock that is set neither opens nor closes it.
+    """
 
     def __init__(self, active: Callable[[], int]) -> None:
         self._active = active
-        self._at: deque[datetime] = deque()
-        self._condemned: deque[datetime] = deque()
+        self._at: deque[float] = deque()
+        self._condemned: deque[float] = deque()
 
-    def count(self, now: datetime) -> None:
+    def count(self, now: float) -> None:
         """A rollout went home for lack of evidence."""
         self._at.append(now)
 
-    def condemns(self, now: datetime) -> bool:
+    def recall(self, states: Iterable[State], clock: Clock) -> None:
+        """What the journal knows of: a restart does not close it."""
+        pasts = filter(None, map(past_of, states))
+        ages = [(clock.now() - past.silent_at).total_seconds() for past in pasts if past.silent_at]
+        self._at.extend(clock.monotonic() - max(0.0, age) for age in sorted(ages, reverse=True))
+
+    def condemns(self, now: float) -> bool:
         """A canary was condemned by its evidence: do most of the active ones fail together? Told once, at the
         rollback that makes it so.
         """
@@ -38,7 +50,7 @@ class Breaker:
             self._condemned.clear()
         return common
 
-    def is_open(self, now: datetime) -> bool:
+    def is_open(self, now: float) -> bool:
         """Must lack of evidence hold instead of roll back?"""
         while self._at and now - self._at[0] > SPAN:
             self._at.popleft()

@@ -128,6 +128,7 @@ class Engine:
                 name, asked, state, remembered.decisions.get(name), list(remembered.orders.get(name, ()))
             )
         self._apply()
+        self._breaker.recall(remembered.states.values(), self.clock)
 
     @property
     def sources(self) -> Mapping[str, SourceState]:

@@ -52,7 +52,7 @@ async def reconcile(rollout: Rollout, world: World) -> Decision:
     seen = await observe(rollout, world)
     decision = decide(rollout.state, rollout.asked, seen)
     if decision.reason is Reason.NO_DATA_TOO_LONG:  # before anything is waited for: many may be at this point
-        world.breaker.count(seen.now)
+        world.breaker.count(began)
     if rollout.failed and "detail" in decision.facts:
         detail = f"{decision.facts['detail']}; the last write failed: {rollout.failed}"
         decision = replace(decision, facts={**decision.facts, "detail": detail})
@@ -89,7 +89,7 @@ async def observe(rollout: Rollout, world: World) -> Observation:
         look=look,
         orders=tuple(rollout.orders),
         holds=world.holds(rollout.name),
-        breaker_open=world.breaker.is_open(now),
+        breaker_open=world.breaker.is_open(monotonic),
         unwritten=rollout.unwritten,
         observe=world.observe or (isinstance(rollout.asked, Policy) and rollout.asked.observe),
     )
@@ -166,7 +166,7 @@ async def record(rollout: Rollout, decision: Decision, world: World, *, homeward
         return True
     now = world.clock.now()
     alerts = alerts_of(rollout, decision, world.sinks, now)
-    if decision.reason in CONDEMNED and world.breaker.condemns(now):
+    if decision.reason in CONDEMNED and world.breaker.condemns(world.clock.monotonic()):
         alerts += common_cause(rollout, world.sinks, now)
     entry = Record(rollout.name, now, decision, noteworthy, alerts, rollout.asked.origin, rollout.outcome)
     goes_home = homeward or isinstance(decision.state, RollingBack)

@@ -26,8 +26,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Started(Event):
-    """A daemon begins. ``observe``: it may write nothing, anywhere. ``since``: of what came after this time its
-    journal knows nothing (lost, or an old copy); ``None`` when it knows all that landed.
+    """A daemon begins. ``observe``: it may write nothing, anywhere. ``since``: of what came after this time
+    its journal knows nothing (lost, or an old copy); ``None`` when it knows all that landed.
     """
 
     epoch: int
@@ -182,8 +182,8 @@ class Sampled(Event):
 
 @dataclass(frozen=True, slots=True)
 class Edited(Event):
-    """A foreign hand changed a route's weights; ``splits`` is empty when it deleted the route. ``fenced``: our
-    mark is still on it.
+    """A foreign hand changed a route's weights; ``splits`` is empty when it deleted the route. ``fenced``:
+    our mark is still on it.
     """
 
     route: Route
@@ -253,8 +253,8 @@ class Bug(Event):
 
 @dataclass(frozen=True, slots=True)
 class Over(Event):
-    """The world ends. ``rested``: everything had come to rest long before; ``owed``: alerts that people of sinks
-    that work have not got.
+    """The world ends. ``rested``: everything had come to rest long before; ``owed``: alerts that nobody got
+    yet.
     """
 
     rested: bool

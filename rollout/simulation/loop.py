@@ -63,7 +63,7 @@ def run(main: Coroutine[Any, Any, T], trouble: Callable[[str], None]) -> T:
     try:
         return loop.run_until_complete(main)
     finally:
-        loop.set_exception_handler(lambda _, about: None)
+        loop.set_exception_handler(lambda *_: None)
         while left := asyncio.all_tasks(loop):
             for task in left:
                 task.cancel()

@@ -15,10 +15,6 @@ class SimulatedSink:
         self.answers: deque[Later | None] = deque()
         self.down = ""
 
-    def has(self, alert: Alert) -> bool:
-        """It arrived, whatever was answered."""
-        return alert in self.arrived
-
     async def deliver(self, alert: Alert) -> None:
         answer = self.answers.popleft() if self.answers else Later(self.down) if self.down else None
         if answer is not None:

@@ -137,7 +137,7 @@ def swarm(seeds: Iterable[int], jobs: int = 1) -> Iterator[Verdict]:
 
 
 def shrink(plan: Plan, law: str) -> Plan:
-    """The same failure with as few deeds as can be found by leaving them out, halves first (Zeller's ddmin)."""
+    """The same failure with as few deeds as can be found by leaving them out, halves first (ddmin)."""
     size = max(1, len(plan.deeds) // 2)
     while True:
         smaller = next((less for less in _smaller(plan, size) if _breaks(less, law)), None)

@@ -1,4 +1,4 @@
-"""Laws that compare two worlds which differ in one thing only: what must not matter does not (I10, I12, I17)."""
+"""Laws that compare two worlds which differ in one thing: what must not matter does not (I10, I12, I17)."""
 
 from __future__ import annotations
 

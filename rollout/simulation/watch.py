@@ -335,15 +335,15 @@ class WatchedJournal:
 
 
 class WatchedSink:
-    """People. ``arrived`` says whether the last alert that raised had arrived all the same."""
+    """People. ``count`` is how many alerts have truly arrived, if that can be known."""
 
     def __init__(
-        self, name: str, sink: Sink, process: Process, arrived: Callable[[Alert], bool] | None = None
+        self, name: str, sink: Sink, process: Process, count: Callable[[], int] | None = None
     ) -> None:
         self._name = name
         self._sink = sink
         self._process = process
-        self._arrived = arrived or (lambda _: False)
+        self._count = count
 
     async def deliver(self, alert: Alert) -> None:
         """As the sink."""
@@ -351,8 +351,14 @@ class WatchedSink:
         def tell(done: bool, told: bool) -> None:
             self._process.log.add(Delivered(self._process.seconds(), self._name, alert, done, told))
 
-        await self._process.write(
-            lambda: self._sink.deliver(alert),
-            lambda trouble: trouble is None or self._arrived(alert),
-            tell,
-        )
+        before = 0
+
+        async def do() -> None:
+            nonlocal before
+            before = self._count() if self._count else 0
+            await self._sink.deliver(alert)
+
+        def landed(trouble: Exception | None) -> bool:
+            return trouble is None or (self._count is not None and self._count() != before)
+
+        await self._process.write(do, landed, tell)

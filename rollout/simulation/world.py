@@ -149,7 +149,7 @@ class World:
         journal = WatchedJournal(inner, process, lambda: taken.taken)
         mesh = WatchedMesh(self.mesh, process, self.objects.splits, self.traffic.served)
         metrics = WatchedMetrics(self.metrics, process, lambda: not self.traffic.stale)
-        sinks = {name: WatchedSink(name, sink, process, sink.has) for name, sink in self.sinks.items()}
+        sinks = {name: WatchedSink(name, sink, process, sink.count) for name, sink in self.sinks.items()}
         postman = Postman(journal, sinks, clock)
 
         def shout(alerts: tuple[tuple[str, Alert], ...]) -> None:
@@ -238,7 +238,7 @@ class World:
             ready = read.seen.ready.get(past.stable.backend, -1)
         ramp = rollout.state
         held = bool(engine.holds(rollout.name)) or (isinstance(ramp, Ramping) and ramp.paused is not None)
-        broken = engine.world.breaker.is_open(self.clock.now())
+        broken = engine.world.breaker.is_open(self.now)
         self.log.add(Looked(self.now, rollout.name, decision, ready, held, broken))
 
     # --- time ------------------------------------------------------------------------------------

@@ -47,7 +47,8 @@ def owed(
         "WHERE ended IS NULL AND (next_try <= :now OR next_try > :far) AND sink = coalesce(:sink, sink) "
         "AND NOT EXISTS (SELECT 1 FROM outbox AS elder "
         "WHERE elder.ended IS NULL AND elder.sink = due.sink AND elder.rollout = due.rollout "
-        "AND elder.id < due.id AND elder.next_try > :now AND elder.next_try <= :far AND elder.tries < :tries) "
+        "AND elder.id < due.id AND elder.next_try > :now AND elder.next_try <= :far "
+        "AND elder.tries < :tries) "
         "ORDER BY id LIMIT :limit",
         {
             "now": rows.instant(now),

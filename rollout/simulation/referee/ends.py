@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rollout.core.model import Held, MeshSeen, Ramping, RollingBack, Steady, Unadopted
+from rollout.core.model import FULL, Held, MeshSeen, Ramping, RollingBack, Steady, Unadopted
 from rollout.core.reason import Reason
 from rollout.simulation.events import Behaves, Bug, Event, Fault, Looked, Over, Recorded, Wrote
 from rollout.simulation.referee.book import Book, Violation, weight_of
@@ -105,12 +105,13 @@ def _condemnable(court: Court, book: Book, ramp: Ramping) -> bool:
         return False
     if ramp.policy.observe or court.observe or book.truth != (book.written,):
         return False
-    enough = book.exposure(book.truth) * court.rate >= ENOUGH
+    exposed = book.exposure(book.truth)
+    enough = min(exposed, FULL - exposed) * court.rate >= ENOUGH
     return enough and court.failing.get(canary, 0) >= FAILS and court.failing.get(book.stable, 0) <= LIVES
 
 
 ENOUGH = 2.0 * 10_000
-"""Canary requests per second, times 10 000, from which the evidence comes quickly."""
+"""Requests per second of each arm, times 10 000, from which the evidence comes quickly."""
 
 
 def of_the_end(event: Event, court: Court) -> Iterator[Violation]:

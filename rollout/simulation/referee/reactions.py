@@ -213,10 +213,14 @@ class Sights:
 
 
 def _no_home(event: Recorded, book: Book, read: MeshSeen) -> Said:
-    """S3: nobody is sent home to a stable without endpoints, but by a person."""
+    """S3, R1: nobody is sent home to a stable without endpoints, but by a person; nor for a silence that is
+    the mesh's.
+    """
     after = event.record.decision.state
     if not isinstance(after, RollingBack) or isinstance(book.state, RollingBack) or not weight_of(book.state):
         return
+    if after.cause is Cause.NO_DATA and not book.exposure(read.splits):
+        yield "R1", f"{after.canary} is rejected for its silence, and the mesh gives it nothing"
     if after.cause is not Cause.ABORTED and read.ready.get(after.past.stable.backend, -1) == 0:
         yield "S3", f"is sent home to {after.past.stable}, which has no endpoints"
 

@@ -277,7 +277,7 @@ def test_resume_under_a_freeze_waits_for_its_end():
     assert isinstance(world.state, Ramping)
     world.version += 1
     world._unwritten = True
-    assert world.look().reason is Reason.SETTLING
+    assert world.look().reason is Reason.FROZEN
     world.version -= 1
     world.holds = ()
     world.look()
@@ -419,7 +419,7 @@ def test_a_lost_raise_is_not_made_again_while_frozen(stable_ready):
     world.ready[V1] = stable_ready
     for decision in world.looks(5):
         assert not decision.actions
-        assert decision.reason is Reason.SETTLING
+        assert decision.reason is (Reason.FROZEN if stable_ready else Reason.SETTLING)
     assert world.weight == 1000
     world.holds, world.ready[V1] = (), 2
     world.look()

@@ -337,7 +337,7 @@ def test_without_a_rate_only_the_bake_is_promised():
     world = looked(at(TEN, rate=0.0))
     told = forecast.say(forecast.forecast(world.ramp, world.now, world.now))
     assert told.startswith(
-        "50 % in 58 s at the earliest, if at least 20 canary requests were counted (0 so far)"
+        "50 % in 60 s at the earliest, if at least 20 canary requests were counted (0 so far)"
     )
 
 

@@ -291,7 +291,7 @@ async def test_d3_a_bug_in_one_rollout_stops_there():
         await house.until(lambda: lab.weight("jazz-v2") == 10_000)
         await house.until(lambda: "BROKEN" in [alert.reason for alert in lab.sink.arrived])
         assert mesh.tried == 5
-        assert lab.rollout("metal").due > lab.clock.monotonic() + 3000
+        assert lab.rollout("metal").due > lab.clock.monotonic() + 20
         [told] = [alert for alert in lab.sink.arrived if alert.reason == "BROKEN"]
         assert told.level is Level.NOTIFY
         assert "failed 5 times in a row (ValueError: a proxy that nobody thought of)" in told.headline
