@@ -83,6 +83,7 @@ class Story:
         self.ready: Mapping[str, int] = {STABLE: 1, CANARY: 1}
         self.decision = Decision(Steady(PAST), Reason.NOTHING_NEW, {})
         self.accepted = "c1"
+        self.owed: list[str] = []
         if started:
             self.say(e.Started(0.0, 1, observe))
             self.commit("c1", NAME)
@@ -167,6 +168,7 @@ class Story:
         self.decision = Decision(state, reason, {}, None, actions, obeyed)
         keys = alerts if alerts is not None else (reason.name.lower(),) if reason.level else ()
         told = tuple(("ops", alert(f"{key}/{self.at}")) for key in keys)
+        self.owed += [one.key for _, one in told]
         now = MORNING + timedelta(seconds=self.at)
         record = Record(NAME, now, self.decision, noteworthy=True, alerts=told, outcome=outcome)
         return self.say(e.Recorded(self.at, record, landed, landed))
