@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """In ``module``'s text ``find``, which is there once, becomes ``replace``; ``breaks`` says what that breaks.
+    """In ``module``'s text ``find``, which is there once, becomes ``replace``; ``breaks`` says what breaks.
 
     Either the referee's ``laws`` that may catch it in a world, or a ``row`` of docs/faults.md and a ``test``
     named there that turns red.
@@ -48,7 +48,7 @@ class Fault:
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds one module before everybody else does, and loads it with its fault. ``planted``: it was loaded."""
+    """Finds one module before anybody else and loads it with its fault. ``planted``: it was loaded."""
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault

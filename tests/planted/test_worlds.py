@@ -19,7 +19,6 @@ def test_a_law_is_broken(fault: Fault, record_property: Callable[[str, object], 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     said = done.stdout.strip()
     assert done.returncode == 0, said + done.stderr
-    print(said)
     record_property("told", said)
     seen = SEEN.match(said)
     assert seen is not None, said

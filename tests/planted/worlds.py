@@ -113,7 +113,7 @@ RISING = (
         "promote-at-the-first-step",
         CLIMB,
         "return _promote(look) if rung is None else _climb(look, rung, Reason.STEP_PASSED)",
-        "return _promote(look) if rung is None or stage.step == 0 else _climb(look, rung, Reason.STEP_PASSED)",
+        "return _promote(look) if stage.step == 0 or not rung else _climb(look, rung, Reason.STEP_PASSED)",
         "a canary that passed one step gets everything",
         ("I2",),
     ),
@@ -573,7 +573,8 @@ GIT = (
     Fault(
         "unremembered-policies-hold",
         ENGINE,
-        "        if not await self._remember(name, taken.state, fresh, told=taken.pages):\n            return\n",
+        "        if not await self._remember(name, taken.state, fresh, told=taken.pages):\n"
+        "            return\n",
         "        await self._remember(name, taken.state, fresh, told=taken.pages)\n",
         "policies are in force that no disk has",
         ("P6", "P7"),
@@ -635,7 +636,8 @@ MEMORY = (
         "journey-lost-on-restart",
         ENGINE,
         "                name, asked, state, remembered",
-        "                name, asked, Steady(state.past) if isinstance(state, Ramping) else state, remembered",
+        "                name, asked, Steady(state.past) if isinstance(state, Ramping) else state,"
+        " remembered",
         "a restart forgets what is under way",
         ("I2", "I20", "I4"),
     ),
@@ -776,8 +778,8 @@ NEIGHBOURS = (
     Fault(
         "unrecorded-is-done",
         ENGINE,
-        "        self._apply()\n\n    @property\n    def sources",
-        "\n    @property\n    def sources",
+        "        self._apply()\n        self._breaker.recall",
+        "        self._breaker.recall",
         "policies that the journal remembers are not brought into force",
         ("I20", "D3"),
     ),
