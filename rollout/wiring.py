@@ -29,7 +29,7 @@ from rollout.adapters.timetable import Timetable
 from rollout.engine.daemon import Daemon
 from rollout.engine.engine import Engine, Outside
 from rollout.engine.outbox import Postman
-from rollout.ports import Clock, Mesh, Metrics, Refused, Sink, Unavailable
+from rollout.ports import Clock, Mesh, Metrics, Outbox, Refused, Sink, Unavailable
 from rollout.server.control import serve_control
 from rollout.server.exposition import Exposition, make_app
 from rollout.settings import EnvoyMesh, EnvoyMetrics, LogSink, Settings, SlackSink, WebhookSink
@@ -71,9 +71,13 @@ class Opened:
     lock: DaemonLock
 
 
+Around = Callable[[Outside, Outbox, Mapping[str, Sink]], tuple[Outside, Outbox, Mapping[str, Sink]]]
+
+
 @contextlib.asynccontextmanager
-async def open_all(settings: Settings) -> AsyncIterator[Opened]:
-    """Take the lock, open the journal, make the adapters, restore; and undo it all.
+async def open_all(settings: Settings, around: Around = lambda *ports: ports) -> AsyncIterator[Opened]:
+    """Take the lock, open the journal, make the adapters, restore; and undo it all. ``around`` may put
+    something around the ports, to watch what crosses them.
 
     Raises:
         Refused: another daemon holds the lock, or the state directory cannot be trusted.
@@ -85,8 +89,9 @@ async def open_all(settings: Settings) -> AsyncIterator[Opened]:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         parser = ChildParser(limits(settings))
         stack.push_async_callback(parser.close)
-        sinks = {sink.name: SINKS[type(sink)](sink, lambda: session, clock) for sink in settings.sinks}
-        postman = Postman(journal, sinks, clock)
+        sinks: Mapping[str, Sink] = {
+            sink.name: SINKS[type(sink)](sink, lambda: session, clock) for sink in settings.sinks
+        }
         outside = Outside(
             clock,
             journal,
@@ -98,6 +103,8 @@ async def open_all(settings: Settings) -> AsyncIterator[Opened]:
         for adapter in (*outside.meshes.values(), *outside.metrics.values()):
             if isinstance(adapter, Closes):
                 stack.push_async_callback(adapter.close)
+        outside, outbox, sinks = around(outside, journal, sinks)
+        postman = Postman(outbox, sinks, clock)
         yield Opened(Engine(settings, outside, remembered, postman.shout), postman, journal, lock)
 
 

@@ -253,6 +253,9 @@ def _blind_too_long(look: Look) -> Turn | None:
     state, rule = look.state, look.state.policy.analysis.no_data
     if not look.silence or look.weight == NOTHING or state.clock.blind < rule.hold:
         return None
+    mesh, stable = look.seen.mesh, state.past.stable.backend
+    if isinstance(mesh, MeshSeen) and not (look.seen.observe or exposure(mesh, stable)):
+        return None  # it was never given what it is silent about
     facts: dict[str, Fact] = {"detail": look.silence, "blind": state.clock.blind}
     if look.seen.breaker_open and state.clock.blind < BREAKER_CAP:
         return say(look, Reason.BREAKER_OPEN, **facts)

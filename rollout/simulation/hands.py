@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rollout.core.model import Verb
+from rollout.engine.engine import Engine
 from rollout.ports import Unavailable
 from rollout.simulation.elements import Elements
 from rollout.simulation.events import Answered, Committed, Fault
@@ -23,6 +25,8 @@ LASTING = frozenset(kind.name for kind in ENDURING)
 FIGHTS, EVERY = 5, 2.0
 """How often another hand sets a weight again, and how many seconds apart."""
 REWRITTEN = "the history is rewritten"
+STAGGER = 0.1
+"""Seconds between two tries of a person at a daemon that is down."""
 ACTOR, WHY = "ada", "because"
 
 
@@ -97,17 +101,27 @@ class Hands(Elements):
         task.add_done_callback(self._tasks.discard)
 
     def _order(self, name: str, verb: Verb, argument: str = "") -> None:
-        async def ask() -> None:
-            world, engine = self._world, self._world.engine
-            if engine is None:
-                return
+        async def ask(engine: Engine) -> None:
             try:
                 said = await engine.order(f"prod/{name}", verb, ACTOR, WHY, argument)
             except Unavailable as trouble:
                 said = str(trouble)
-            world.log.add(Answered(world.now, f"prod/{name}", verb, said))
+            self._world.log.add(Answered(self._world.now, f"prod/{name}", verb, said))
 
-        self._soon(ask())
+        self._soon(self._until_answered(ask))
+
+    async def _until_answered(self, ask: Callable[[Engine], Coroutine[Any, Any, None]]) -> None:
+        """A person waits for a daemon that is down, and says it again to the next when one dies unheard."""
+        world = self._world
+        while True:
+            while (engine := world.engine) is None:
+                await world.clock.sleep(STAGGER)
+            asking = asyncio.ensure_future(ask(engine))
+            while world.engine is engine and not asking.done():
+                await asyncio.wait({asking}, timeout=STAGGER)
+            if asking.done():
+                return
+            asking.cancel()
 
     def do_stop(self, deed: Deed) -> None:
         self._soon(self._world.stop(float(deed.argument)))
@@ -140,15 +154,11 @@ class Hands(Elements):
         self._freeze(deed.subject, lifted=True)
 
     def _freeze(self, name: str, *, lifted: bool) -> None:
-        async def freeze() -> None:
-            engine = self._world.engine
-            if engine is not None:
-                try:
-                    await engine.freeze(f"prod/{name}", ACTOR, WHY, lifted=lifted)
-                except Unavailable:
-                    return
+        async def freeze(engine: Engine) -> None:
+            with contextlib.suppress(Unavailable):
+                await engine.freeze(f"prod/{name}", ACTOR, WHY, lifted=lifted)
 
-        self._soon(freeze())
+        self._soon(self._until_answered(freeze))
 
     # --- git -------------------------------------------------------------------------------------
 
@@ -188,13 +198,11 @@ class Hands(Elements):
         self._committed(self._world.repository.rewrite(), REWRITTEN)
 
     def do_rewrite_adopted(self, _deed: Deed) -> None:
-        async def adopt() -> None:
-            world, engine = self._world, self._world.engine
-            if engine is not None:
-                world.log.add(Answered(world.now, "source main", Verb.ADOPT, ""))
-                await engine.adopt_source("main", ACTOR, WHY)
+        async def adopt(engine: Engine) -> None:
+            self._world.log.add(Answered(self._world.now, "source main", Verb.ADOPT, ""))
+            await engine.adopt_source("main", ACTOR, WHY)
 
-        self._soon(adopt())
+        self._soon(self._until_answered(adopt))
 
     def set_clash(self, deed: Deed, on: bool) -> None:
         repository = self._world.repository

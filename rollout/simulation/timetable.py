@@ -60,11 +60,15 @@ class SimulatedTimetable:
             await self._clock.sleep(seconds)
 
     async def _do(self, name: str) -> None:
-        if name in self._under_way:
+        """A bug in a job is told to the loop at once; the next time comes all the same."""
+        if self._stopped or name in self._under_way:
             return
         self._under_way.add(name)
-        await self._jobs[name][1]()
+        [bug] = await asyncio.gather(self._jobs[name][1](), return_exceptions=True)
         self._under_way.discard(name)
+        if bug is not None:
+            about = {"message": f"the job {name} failed", "exception": bug}
+            asyncio.get_running_loop().call_exception_handler(about)
 
     async def _once(self, at: datetime, job: Job) -> None:
         await self._clock.sleep(self._until(at))

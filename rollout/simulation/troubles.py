@@ -74,6 +74,10 @@ PATIENCE = 10.0
 """Seconds until a sink that hangs is given up."""
 
 
+class Deaf(Later):
+    """It arrived, and nobody hears so."""
+
+
 class TroubledSink:
     """A sink in a mood."""
 
@@ -81,10 +85,6 @@ class TroubledSink:
         self._sink = sink
         self._clock = clock
         self.mood = Mood.WELL
-
-    def count(self) -> int:
-        """How many alerts arrived, whatever was answered."""
-        return len(self._sink.arrived)
 
     async def deliver(self, alert: Alert) -> None:
         """As the sink."""
@@ -100,4 +100,4 @@ class TroubledSink:
                 raise Later("no answer in time")
             case Mood.DEAF:
                 await self._sink.deliver(alert)
-                raise Later("the answer was lost")
+                raise Deaf("the answer was lost")

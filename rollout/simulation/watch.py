@@ -335,15 +335,15 @@ class WatchedJournal:
 
 
 class WatchedSink:
-    """People. ``count`` is how many alerts have truly arrived, if that can be known."""
+    """People. ``heard`` says of a refusal whether the alert had arrived all the same."""
 
     def __init__(
-        self, name: str, sink: Sink, process: Process, count: Callable[[], int] | None = None
+        self, name: str, sink: Sink, process: Process, heard: Callable[[Exception], bool] = lambda _: False
     ) -> None:
         self._name = name
         self._sink = sink
         self._process = process
-        self._count = count
+        self._heard = heard
 
     async def deliver(self, alert: Alert) -> None:
         """As the sink."""
@@ -351,14 +351,8 @@ class WatchedSink:
         def tell(done: bool, told: bool) -> None:
             self._process.log.add(Delivered(self._process.seconds(), self._name, alert, done, told))
 
-        before = 0
-
-        async def do() -> None:
-            nonlocal before
-            before = self._count() if self._count else 0
-            await self._sink.deliver(alert)
-
-        def landed(trouble: Exception | None) -> bool:
-            return trouble is None or (self._count is not None and self._count() != before)
-
-        await self._process.write(do, landed, tell)
+        await self._process.write(
+            lambda: self._sink.deliver(alert),
+            lambda trouble: trouble is None or self._heard(trouble),
+            tell,
+        )

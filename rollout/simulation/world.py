@@ -45,7 +45,7 @@ from rollout.simulation.repository import FOLDER, Repository
 from rollout.simulation.sink import SimulatedSink
 from rollout.simulation.timetable import SimulatedTimetable
 from rollout.simulation.traffic import Traffic
-from rollout.simulation.troubles import Planted, TroubledMesh, TroubledMetrics, TroubledSink
+from rollout.simulation.troubles import Deaf, Planted, TroubledMesh, TroubledMetrics, TroubledSink
 from rollout.simulation.watch import (
     Cut,
     Process,
@@ -149,7 +149,10 @@ class World:
         journal = WatchedJournal(inner, process, lambda: taken.taken)
         mesh = WatchedMesh(self.mesh, process, self.objects.splits, self.traffic.served)
         metrics = WatchedMetrics(self.metrics, process, lambda: not self.traffic.stale)
-        sinks = {name: WatchedSink(name, sink, process, sink.count) for name, sink in self.sinks.items()}
+        sinks = {
+            name: WatchedSink(name, sink, process, lambda trouble: isinstance(trouble, Deaf))
+            for name, sink in self.sinks.items()
+        }
         postman = Postman(journal, sinks, clock)
 
         def shout(alerts: tuple[tuple[str, Alert], ...]) -> None:

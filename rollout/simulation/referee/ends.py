@@ -6,7 +6,18 @@ from collections.abc import Iterator
 
 from rollout.core.model import FULL, Held, MeshSeen, Ramping, RollingBack, Steady, Unadopted
 from rollout.core.reason import Reason
-from rollout.simulation.events import Behaves, Bug, Event, Fault, Looked, Over, Recorded, Wrote
+from rollout.simulation.events import (
+    Behaves,
+    Bug,
+    Event,
+    Fault,
+    Jumped,
+    Looked,
+    Over,
+    Recorded,
+    Started,
+    Wrote,
+)
 from rollout.simulation.referee.book import Book, Violation, weight_of
 from rollout.simulation.referee.court import Court
 
@@ -70,6 +81,8 @@ def of_blindness(event: Event, court: Court) -> Iterator[Violation]:
 
 def of_silent_homes(event: Event, court: Court) -> Iterator[Violation]:
     """I19: few rollouts go home for lack of evidence; many at once mean that the observer is broken."""
+    if isinstance(event, Jumped) or (isinstance(event, Started) and event.since is not None):
+        court.silent = []  # by its clock, or by its journal, the daemon cannot know of them
     if not isinstance(event, Recorded) or not event.landed:
         return
     if event.record.decision.reason is Reason.NO_DATA_TOO_LONG and not isinstance(

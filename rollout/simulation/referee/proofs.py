@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rollout.core.model import Held, Probe, Ramping, Rung
+from rollout.core.model import Held, Probe, Ramping, Rung, Steady
 from rollout.core.reason import Reason
 from rollout.simulation.events import Event, Recorded, Wrote
 from rollout.simulation.referee.book import Book, Violation
@@ -59,8 +59,10 @@ class Truth:
         canary = next((name for name, _ in event.split.shares if name != book.stable), "")
         stable = next((name for split in event.before for name, _ in split.shares if name != canary), "")
         (canary_n, canary_x), (stable_n, stable_x) = (_since(rung, now, name) for name in (canary, stable))
+        lost = isinstance(book.state, Steady) and book.reason is not Reason.PROMOTED
         if (
-            min(canary_n, stable_n) >= ENOUGH
+            not lost  # a promotion whose last write was lost is made all the same: nobody judges it any more
+            and min(canary_n, stable_n) >= ENOUGH
             and canary_x >= GRAVE * canary_n
             and stable_x <= SOUND * stable_n
         ):
