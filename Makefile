@@ -11,11 +11,14 @@ UV := uv==0.13.9
 SOURCES := rollout $(wildcard bench) tests
 CHECKED := $(wildcard tests/unit tests/property tests/simulation tests/contract tests/golden)
 END_TO_END := $(wildcard tests/e2e)
+PLANTED := $(wildcard tests/planted)
+RUNS ?= 2000
+SEED ?= 1
 JOBS ?= 2
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test bench mutants lock clean
+.PHONY: help setup demo check test simulate bench mutants lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -46,13 +49,22 @@ check: setup ## format, lint, types, import contracts and the quick tests (about
 	@echo "== tests"
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(CHECKED)
 
-test: check ## check, then end to end on real git and real Envoy
+test: check ## check, then 2,000 simulated worlds, planted faults, and end to end on real git and real Envoy
+	@echo "== worlds"
+	@$(BIN)/python -m rollout.simulation --runs $(RUNS) --jobs $(JOBS) --complete
+ifneq ($(PLANTED),)
+	@echo "== planted faults"
+	@$(BIN)/python -m pytest -q -n $(JOBS) $(PLANTED)
+endif
 ifneq ($(END_TO_END),)
 	@echo "== end to end"
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(END_TO_END)
 else
 	@echo "== end to end: there is no tests/e2e yet"
 endif
+
+simulate: setup ## run RUNS=2000 simulated worlds from SEED=1 on, and print what they covered
+	@$(BIN)/python -m rollout.simulation --runs $(RUNS) --seed $(SEED) --jobs $(JOBS)
 
 bench: setup ## measure against the budgets; prints JSON
 	@$(BIN)/python -m bench

@@ -18,7 +18,6 @@ from rollout.core.model import (
     Policy,
     Ramping,
     State,
-    Steady,
     Unadopted,
     Verb,
     Withdrawn,
@@ -121,11 +120,11 @@ class Engine:
         self.catalogue.settle()
         for name, state in remembered.states.items():
             asked = self.catalogue.in_force.get(name) or Withdrawn(name)
-            if isinstance(asked, Withdrawn) and isinstance(state, Steady | Unadopted):
+            if isinstance(asked, Withdrawn) and remembered.decisions[name].reason is Reason.RELEASED:
                 self._resting[name] = state
                 continue
             self.rollouts[name] = Rollout(
-                name, asked, state, remembered.decisions.get(name), list(remembered.orders.get(name, ()))
+                name, asked, state, remembered.decisions[name], list(remembered.orders.get(name, ()))
             )
         self._apply()
         self._breaker.recall(remembered.states.values(), self.clock)

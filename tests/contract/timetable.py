@@ -73,6 +73,19 @@ class TimetableContract:
             await hall.wait(0.4)
             assert set(most) == {1}
 
+    async def test_a_bug_in_a_job_does_not_end_what_is_done_again(self):
+        async with self.hall() as hall:
+            done: list[datetime] = []
+
+            async def broken() -> None:
+                done.append(hall.now())
+                raise ValueError("nobody thought of it")
+
+            hall.timetable.every("poll", 0.02, broken)
+            hall.timetable.start()
+            await hall.wait(0.3)
+            assert len(done) > 1
+
     async def test_at_an_instant_is_done_once_and_the_newest_of_a_name_counts(self):
         async with self.hall() as hall:
             done: list[datetime] = []

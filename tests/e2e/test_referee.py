@@ -118,9 +118,7 @@ async def nothing() -> None:
 async def until(what: str, witness: Witness, *, seconds: float = 60) -> None:
     """Wait until a reason was looked at."""
     async with asyncio.timeout(seconds):
-        while not any(
-            isinstance(one, Looked) and one.decision.reason.name == what for one in witness.log.events
-        ):
+        while what not in witness.reasons:  # noqa: ASYNC110 - the daemon tells the witness
             await asyncio.sleep(0.05)
 
 

@@ -1,4 +1,4 @@
-"""Seeded worlds: the true daemon under every fault, and no law is broken. `make simulate RUNS=…` runs more."""
+"""Seeded worlds: the true daemon under every fault, and no law is broken. `make simulate` runs more."""
 
 from __future__ import annotations
 
