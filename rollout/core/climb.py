@@ -72,10 +72,11 @@ def _first(look: Look, rate: float) -> Rung:
 
 
 def _probe(look: Look, probe: Probe) -> Turn:
-    state, counts = look.state, look.state.counts[0]
+    state, pace = look.state, look.state.clock.pace
+    requests = pace.canary_n + pace.stable_n
     calm = look.increment is not None and judge.is_calm(look.increment, look.findings)
-    if calm and not probe.aimed and counts.canary_n + counts.stable_n >= RATE_REQUESTS and counts.seconds:
-        aimed = _first(look, (counts.canary_n + counts.stable_n) / counts.seconds)
+    if calm and not probe.aimed and requests >= RATE_REQUESTS and pace.seconds:
+        aimed = _first(look, requests / pace.seconds)
         if ladder.weight_of(aimed, state.policy) > probe.weight:
             return _climb(look, aimed, Reason.RAISED)
     enough = look.findings[0].step.canary_n >= ladder.PROBE_LEAST

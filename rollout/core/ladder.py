@@ -53,10 +53,10 @@ def after(rung: Rung, policy: Policy, *, fast: bool) -> Rung | None:
     match rung:
         case Waiting():
             return _after_probe(policy, fast=fast)
-        case Probe(weight=weight):
+        case Probe(weight=weight, aimed=aimed):
             goal = _after_probe(policy, fast=fast)
             doubled = Weight(2 * weight)
-            return Probe(doubled) if doubled < weight_of(goal, policy) else goal
+            return Probe(doubled, aimed=aimed) if doubled < weight_of(goal, policy) else goal
         case Stage(step=step):
             return Stage(step + 1) if step + 1 < len(policy.steps) else None
 

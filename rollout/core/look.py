@@ -15,6 +15,7 @@ from rollout.core.model import (
     MeshSeen,
     Observation,
     Policy,
+    Probe,
     Ramping,
     Sample,
     Split,
@@ -119,8 +120,10 @@ def _fed(state: Ramping, counted: Increment, seen: Observation, *, carried: bool
     proof = carried and state.clock.carried
     weight = weight_of(state.rung, state.policy)
     flows = proof and weight != NOTHING and not seen.observe
+    timed = counted.tallies[0] if seen.elapsed is not None else Tally()
     return replace(
         state,
+        clock=replace(state.clock, pace=state.clock.pace + timed),
         evidence=tuple(
             judge.add(check, evidence, tally, proof=proof)
             for check, evidence, tally in zip(checks, state.evidence, counted.tallies, strict=True)
@@ -138,12 +141,19 @@ def _silence(state: Ramping, counted: Increment | None, seen: Observation) -> st
         return "too few proxies answer: " + "; ".join(f"{name}: {why}" for name, why in seen.sample.silent)
     if weight_of(state.rung, state.policy) == NOTHING:
         return ""
-    quiet = 0.0 if counted.canary_n else state.clock.quiet + (seen.elapsed or 0.0)
-    counts = state.counts[0]
-    expected = counts.canary_n / counts.seconds * quiet if counts.seconds else 0.0
+    quiet = 0.0 if _speaks(state, counted) else state.clock.quiet + (seen.elapsed or 0.0)
+    pace = state.clock.pace
+    expected = pace.canary_n / pace.seconds * quiet if pace.seconds else 0.0
     if quiet > QUIET_LOOKS * seen.look and (quiet > QUIET or expected > QUIET_REQUESTS):
         return f"no canary request was completed for {quiet:.0f} s"
     return ""
+
+
+def _speaks(state: Ramping, counted: Increment) -> bool:
+    """Did those complete a request who had to? A probe whose weight is a guess waits for anybody's."""
+    rung = state.rung
+    guess = isinstance(rung, Probe) and not rung.aimed
+    return bool(counted.total if guess else counted.canary_n)
 
 
 def _tick(
@@ -159,9 +169,10 @@ def _tick(
         baked=clock.baked + (min(seconds, BAKED_LOOKS * seen.look) if bakes else 0.0),
         settling=0.0 if carried and state.flow.follows else clock.settling + seconds,
         blind=clock.blind + seconds if silence else 0.0,
-        quiet=0.0 if counted is not None and counted.canary_n else clock.quiet + seconds,
+        quiet=0.0 if counted is not None and _speaks(state, counted) else clock.quiet + seconds,
         unready=unready,
         carried=carried,
+        pace=clock.pace,
     )
 
 

@@ -15,6 +15,7 @@ from rollout.core.action import enact, wanted_split
 from rollout.core.climb import rise
 from rollout.core.convergence import exposure, lag, least, misled, ready, shown
 from rollout.core.drift import FIGHT, drift
+from rollout.core.fence import caught_up, forgotten
 from rollout.core.look import Look, look_at, tell
 from rollout.core.model import (
     NOTHING,
@@ -43,7 +44,7 @@ from rollout.core.model import (
     percent,
 )
 from rollout.core.orders import obey
-from rollout.core.past import awakened, counted, dreamt, is_known, past_of
+from rollout.core.past import awakened, dreamt, is_known, past_of
 from rollout.core.reason import Reason
 from rollout.core.terms import carry_over, evidence_of
 from rollout.core.turn import Turn, fallen, home, say
@@ -62,7 +63,7 @@ def decide(state: State, asked: Policy | Withdrawn, seen: Observation) -> Decisi
     before = past_of(state)
     if before is not None and before.virtual and not seen.observe:
         state = awakened(before)
-    state, obeyed, abort = obey(_caught_up(state, seen), asked, seen)
+    state, obeyed, abort = obey(caught_up(state, seen), asked, seen)
     turn = Turn(state, Reason.ABORTED, abort) if abort else _turn(state, asked, seen)
     after, actions = enact(turn, seen)
     if seen.observe:
@@ -78,9 +79,9 @@ def _turn(state: State, asked: Policy | Withdrawn, seen: Observation) -> Turn:
         case Steady():
             return _rest(state, asked, seen)
         case Ramping():
-            return _forgotten(state, seen) or _ramp(look_at(_carried(state, asked), asked, seen))
+            return forgotten(state, seen) or _ramp(look_at(_carried(state, asked), asked, seen))
         case RollingBack():
-            return _forgotten(state, seen) or _go_home(state, asked, seen)
+            return forgotten(state, seen) or _go_home(state, asked, seen)
         case Held():
             return _stay_held(state, asked, seen)
         case _:
@@ -116,7 +117,7 @@ def _rest(state: Steady, asked: Policy | Withdrawn, seen: Observation) -> Turn:
     if isinstance(mesh, Unseen):
         released = mesh.lost and isinstance(asked, Withdrawn)
         return Turn(state, Reason.RELEASED, facts) if released else _unseen(state, mesh)
-    if turn := _forgotten(state, seen):
+    if turn := forgotten(state, seen):
         return turn
     home = Split.all_on(state.past.stable.backend)
     if not seen.observe and (turn := drift(state, home, seen)):
@@ -154,36 +155,6 @@ def _carried(state: Ramping, asked: Policy | Withdrawn) -> Ramping:
     return state if isinstance(asked, Withdrawn) else carry_over(state, asked) or state
 
 
-def _forgotten(state: Steady | Ramping | RollingBack, seen: Observation) -> Turn | None:
-    """The route bears a newer fence than ours, or one that counts more writes than were decided here: this
-    journal is an old copy, or not the only one (Q2, H2).
-
-    What it remembers of a journey is worth nothing then; which backend is stable, only a person can say.
-    """
-    if seen.observe or isinstance(seen.mesh, Unseen) or (epoch := seen.mesh.epoch) is None:
-        return None
-    if epoch <= max(seen.epoch, state.past.epoch) and seen.mesh.writes <= state.past.writes:
-        return None
-    return Turn(Held(Steady(state.past), Why.FORGOTTEN), Reason.FORGOTTEN, {"epoch": epoch})
-
-
-def _caught_up(state: State, seen: Observation) -> State:
-    """One write that we do not remember, but that ended where our memory would have it: going home does not
-    wait for the disk (Q1). More than one, or one at rest, may end a journey whose rejection is forgotten.
-    """
-    past, mesh = past_of(state), seen.mesh
-    if (
-        past is None
-        or isinstance(state, Steady)
-        or seen.observe
-        or isinstance(mesh, Unseen)
-        or mesh.writes != past.writes + 1
-    ):
-        return state
-    remembered = ((Split.all_on(past.stable.backend),), (wanted_split(state),))
-    return counted(state, mesh.writes) if mesh.splits in remembered else state
-
-
 def _unseen(state: State, mesh: Unseen) -> Turn:
     return Turn(state, Reason.TARGET_LOST if mesh.lost else Reason.MESH_UNSEEN, {"detail": mesh.why})
 
@@ -195,7 +166,7 @@ def _ramp(look: Look) -> Turn:
     """Down before up: whatever sends it home goes first, then the first rule that has something to say."""
     turn = _homeward(look, HOMEWARD) or next(turn for rule in RULES if (turn := rule(look)) is not None)
     counted = look.increment.tallies if look.increment else ()
-    rises = not look.lag or (_nowhere_to_fall(look) or _held_back(look)) is None
+    rises = not look.lag or (_nowhere_to_fall(look) or _bars(look)) is None
     return replace(turn, verdict=look.verdict, counted=counted, rises=rises)
 
 
@@ -285,7 +256,7 @@ def _settling(look: Look) -> Turn | None:
         return None
     mesh, stable = look.seen.mesh, look.state.past.stable.backend
     lost = isinstance(mesh, MeshSeen) and exposure(mesh, stable) < look.weight
-    if lost and (held := _held_back(look)):
+    if lost and (held := _bars(look)):
         return held  # a raise that is not to be made now: the mesh is not to blame
     late = clock.settling > SETTLING_DEADLINE
     detail = look.lag or misled(look.weight)
@@ -323,11 +294,19 @@ def _held_back(look: Look) -> Turn | None:
     return None
 
 
+def _bars(look: Look) -> Turn | None:
+    """Why a raise that was lost may not be made now: somebody holds it, or nobody counts what comes of it. A
+    canary that is silent because it was given nothing is no reason.
+    """
+    counted = look.increment is not None and look.increment.covered
+    return _held_back(look) or (None if counted else _blind(look))
+
+
 def _blind(look: Look) -> Turn | None:
     if not look.silence:
         return None
     clock, rule = look.state.clock, look.state.policy.analysis.no_data
-    if look.weight == NOTHING and clock.blind >= rule.hold:
+    if clock.blind >= rule.hold:  # and it has no traffic, or it would be on its way home
         return say(look, Reason.BLIND_HELD, detail=look.silence, blind=clock.blind)
     return say(look, Reason.BLIND, detail=look.silence, blind=clock.blind, deadline=rule.hold)
 
@@ -369,7 +348,7 @@ def _stay_held(state: Held, asked: Policy | Withdrawn, seen: Observation) -> Tur
     if isinstance(asked, Withdrawn) and not isinstance(was, Ramping):
         return Turn(was, Reason.RELEASED, facts, acts=False)
     known = None if isinstance(was, Unadopted) or state.why is Why.FORGOTTEN else was
-    if known and (turn := _forgotten(known, seen)):
+    if known and (turn := forgotten(known, seen)):
         return turn
     if isinstance(was, Ramping):
         look = look_at(_carried(was, asked), asked, seen)

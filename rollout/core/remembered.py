@@ -181,7 +181,8 @@ class Haste(Enum):
 class Clock:
     """Seconds of the present rung: baked (seen at its weight, evidence arriving), spent settling, blind
     (no evidence), quiet (since the last completed canary request) and without a ready endpoint.
-    ``carried``: the last look saw the mesh carry the rung's weight.
+    ``carried``: the last look saw the mesh carry the rung's weight. ``pace``: what was counted in spans of
+    known length, for rates; a restart's first count spans nobody knows how much.
     """
 
     baked: float = 0.0
@@ -190,6 +191,7 @@ class Clock:
     quiet: float = 0.0
     unready: float = 0.0
     carried: bool = False
+    pace: Tally = Tally()
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,14 +190,15 @@ class Engine:
         async with self._polling[name]:
             await self._fetch(name, self.catalogue.sources[name])
 
-    async def _fetch(self, name: str, state: SourceState) -> None:
+    async def _fetch(self, name: str, state: SourceState, *, adopts: bool = False) -> None:
         now = self.clock.now()
+        known = replace(state, accepted=None, rewritten=False, problem="") if adopts else state
         try:
-            tree = await self._ports[name].read(state.accepted)
-            taken = refuse(state, tree, now, allow_rewrite=self._settings_of(name).allow_rewrite)
+            tree = await self._ports[name].read(known.accepted)
+            taken = refuse(known, tree, now, allow_rewrite=self._settings_of(name).allow_rewrite)
             if taken is None:
                 parsed = await self._parser.parse(tree.files)
-                taken = take(state, tree, parsed, self.catalogue.policies[name], now)
+                taken = take(known, tree, parsed, self.catalogue.policies[name], now)
         except Unavailable as trouble:
             await self._keep(name, self._missed(name, state, trouble))
             return
@@ -340,8 +341,7 @@ class Engine:
             return f"the history of {name} was not rewritten"
         log.info("source.adopted", extra={"source": name, "actor": actor, "why": why})
         async with self._polling[name]:  # a poll under way would say again what it began with
-            self.catalogue.sources[name] = replace(state, accepted=None, rewritten=False, problem="")
-            await self._fetch(name, self.catalogue.sources[name])
+            await self._fetch(name, self.catalogue.sources[name], adopts=True)
         return self.catalogue.sources[name].problem
 
     def _settings_of(self, name: str) -> SourceSettings:

@@ -139,7 +139,9 @@ class Elements:
         known = self._world.down_stables
         if deed.subject not in known:
             known[deed.subject] = self._canary(deed.subject)[0]
-        self._ready(known[deed.subject] if on else known.pop(deed.subject), 0 if on else 1)
+        backend, panics = known[deed.subject] if on else known.pop(deed.subject), self._world.traffic.panics
+        (panics.add if on and deed.argument == "panic" else panics.discard)(backend)
+        self._ready(backend, 0 if on else 1)
 
     def _ready(self, backend: str, count: int) -> None:
         self._world.objects.set_ready(backend, count)

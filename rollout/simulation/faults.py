@@ -40,7 +40,7 @@ ENDURING = (
     Kind("metrics hang", ("E1", "R2"), endures=True),
     Kind("incident", ("S4",), of="service", endures=True, arguments=("0.05", "0.5", "1.0")),
     Kind("no endpoints", ("S1", "S2", "S3"), of="backend", endures=True),
-    Kind("stable down", ("S3",), of="service", endures=True),
+    Kind("stable down", ("S3",), of="service", endures=True, arguments=("", "panic")),
     Kind("disk full", ("Q1",), endures=True),
     Kind("disk hangs", ("Q1",), endures=True),
     Kind("sink away", ("L1",), of="sink", endures=True),

@@ -71,6 +71,9 @@ def draw(seed: int) -> Plan:
     services = tuple((name, _terms(chance)) for name in names)
     length = chance.choice((25.0, 45.0, 70.0))
     deeds = [deed for name in names for deed in _journeys(chance, name, length)]
+    for name in names:
+        if chance.random() < FALLS:
+            deeds += _both_fall(chance, name, chance.uniform(5.0, length - 10.0))
     if chance.random() < BLACKOUTS:
         services, length, deeds = _blackout(chance)
         names = SERVICES
@@ -92,6 +95,8 @@ SHARE = 0.12
 """Of the kinds of faults, in one world."""
 BLACKOUTS = 0.05
 """Of the worlds, in which many rollouts lose their evidence together (I19)."""
+FALLS = 0.05
+"""Of the services, whose canary and stable fall together (S3)."""
 OBSERVING = 0.04
 """Of the worlds, in observe mode."""
 
@@ -99,14 +104,24 @@ OBSERVING = 0.04
 def _blackout(chance: random.Random) -> tuple[tuple[tuple[str, Terms], ...], float, list[Deed]]:
     """Every service on its way, and the counters away for longer than any may be blind."""
     terms = tuple((name, replace(_terms(chance), hold=chance.choice((5.0, 10.0)))) for name in SERVICES)
-    length, dark = 70.0, chance.uniform(8.0, 14.0)
+    length, dark, lasts = 70.0, chance.uniform(8.0, 14.0), chance.uniform(20.0, 45.0)
     deeds = [Deed(chance.uniform(1.0, 5.0), "ask", name, "v2") for name in SERVICES]
-    deeds.append(Deed(dark, "metrics away", seconds=chance.uniform(30.0, 50.0)))
-    deeds += [Deed(dark + chance.uniform(5.0, 30.0), "behave", f"{name}-v2", "1.0") for name in SERVICES[:2]]
+    deeds.append(Deed(dark, "metrics away", seconds=lasts))
     deeds += [Deed(dark + chance.uniform(0.0, 20.0), "freeze", name) for name in SERVICES[1:3]]
     deeds.append(Deed(dark + chance.uniform(10.0, 25.0), "stable down", SERVICES[0], seconds=8.0))
     deeds += [Deed(chance.uniform(5.0, dark), "pause", name) for name in SERVICES if chance.random() < 0.3]
-    return terms, length, deeds
+    for name in SERVICES:
+        deeds += _both_fall(
+            chance, name, dark + chance.choice((0.3, 1.0)) * lasts + chance.uniform(0.0, 12.0)
+        )
+    return terms, length, [deed for deed in deeds if deed.at < length]
+
+
+def _both_fall(chance: random.Random, name: str, at: float) -> list[Deed]:
+    """A canary begins to fail, and before it is home there is no home."""
+    panic, lasts = chance.choice(("", "panic", "panic")), chance.uniform(2.0, 8.0)
+    down = Deed(at + chance.uniform(-2.0, 2.5), "stable down", name, panic, lasts)
+    return [Deed(at, "behave", f"{name}-v2", "1.0"), down]
 
 
 def _terms(chance: random.Random) -> Terms:

@@ -30,6 +30,7 @@ class Arm:
 class Traffic:
     """``rate`` requests per second to each service, ``failing`` the share of each backend's that fail,
     ``incident`` a share of each service's besides, ``strays``: services whose canary never sees a request.
+    ``panics``: backends that get and answer requests though no endpoint is ready, as Envoy does in panic.
     ``stale``: what is counted is not shown until it is over.
     """
 
@@ -42,6 +43,7 @@ class Traffic:
     failing: dict[str, float] = field(default_factory=dict)
     incident: dict[str, float] = field(default_factory=dict)
     strays: set[str] = field(default_factory=set)
+    panics: set[str] = field(default_factory=set)
     stale: bool = False
     arms: dict[str, Arm] = field(default_factory=dict)
     _until: float = 0.0
@@ -75,7 +77,8 @@ class Traffic:
             if not number:
                 continue
             ready = self.mesh.proxies[proxy].ready.get(backend, 0)
-            failing = max(self.failing.get(backend, 0.0), self.incident.get(service, 0.0)) if ready else 1.0
+            answers = ready or backend in self.panics
+            failing = max(self.failing.get(backend, 0.0), self.incident.get(service, 0.0)) if answers else 1.0
             failed = min(number, self._draw(number * failing)) if failing < 1.0 else number
             arm = self.arms.setdefault(backend, Arm())
             arm.completed += number

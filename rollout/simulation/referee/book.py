@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rollout.core.model import (
     FULL,
+    Cause,
     Held,
     MeshSeen,
     Policy,
@@ -21,6 +22,11 @@ from rollout.core.reason import Reason
 from rollout.simulation.events import (
     Looked,
 )
+
+GUILTY = frozenset(
+    {Cause.WORSE, Cause.OVER_LIMIT, Cause.NO_DATA, Cause.NOT_READY, Cause.LOST_ENDPOINTS, Cause.ABORTED}
+)
+"""Causes after which a revision stays rejected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,8 @@ class Book:
     aborted_at: float | None = None
     forgotten: bool = False
     fenced: bool = False
+    bare_at: float = -1.0
+    """When somebody made the route anew, without our mark."""
     writes: list[float] = field(default_factory=list)
     key: str = ""
     read: MeshSeen | None = None
@@ -85,7 +93,7 @@ class Book:
     blind_since: float | None = None
     quiet_since: float | None = None
     broken: bool = False
-    """A bug of it was seen lately."""
+    """The last look at it hit a bug."""
 
     @property
     def ramp(self) -> Ramping | None:

@@ -6,7 +6,6 @@ from collections import Counter
 
 from rollout.core.model import (
     FULL,
-    Cause,
     Held,
     MeshSeen,
     Order,
@@ -40,12 +39,7 @@ from rollout.simulation.events import (
     Started,
     Wrote,
 )
-from rollout.simulation.referee.book import Book, weight_of
-
-GUILTY = frozenset(
-    {Cause.WORSE, Cause.OVER_LIMIT, Cause.NO_DATA, Cause.NOT_READY, Cause.LOST_ENDPOINTS, Cause.ABORTED}
-)
-"""Causes after which a revision stays rejected."""
+from rollout.simulation.referee.book import GUILTY, Book, weight_of
 
 
 class Court:
@@ -195,13 +189,14 @@ class Court:
         decision = dict(event.decisions).get(book.name)
         unknown = [at for at in book.writes if at > since]
         home = len(unknown) == 1 and book.exposure(book.truth) == 0
-        book.forgotten = bool(unknown) and book.fenced and not home
+        marked = book.fenced and book.bare_at < since  # a route made anew counts its writes anew
+        book.forgotten = bool(unknown) and marked and not home
         if not book.forgotten:
             book.rejected = {one: at for one, at in book.rejected.items() if at <= since}
         book.state = decision.state if decision else Unadopted()
         book.reason = decision.reason if decision else None
         book.stable = book.home or book.stable
-        book.lowered, book.haste = None, ""
+        book.lowered, book.haste, book.looked = None, "", None
         book.raised.clear()
 
     def _recorded(self, event: Recorded) -> None:
@@ -338,12 +333,14 @@ class Court:
     def _looked(self, event: Looked) -> None:
         book = self.book(event.name)
         book.looked_at, book.looked = event.at, event
+        book.broken = event.decision.reason is Reason.BROKEN
         blind = event.decision.reason is Reason.BLIND
         book.blind_since = (book.blind_since if book.blind_since is not None else event.at) if blind else None
 
     def _edited(self, event: Edited) -> None:
         for book in self.on_route(event.route.key):
             book.fenced = event.fenced
+            book.bare_at = book.bare_at if event.fenced else event.at
             self._changed(book, event)
 
     def _changed(self, book: Book, event: Edited) -> None:
@@ -380,6 +377,7 @@ class Court:
             book, policy = self.book(name), policies.get(name)
             if policy != book.policy:
                 book.policy_at = self.at
+                book.looked_at = book.looked_at if book.policy else self.at
             if policy is not None and not book.key:
                 book.key = policy.route.key
             if policy is None and book.policy is not None:

@@ -181,5 +181,6 @@ def _ends(book: Book, court: Court) -> Iterator[str]:
         reason is Reason.NOTHING_NEW
         and book.policy is not None
         and book.policy.revision.backend != book.stable
+        and book.key not in court.clashing
     ):
         yield f"ends on {book.stable}, and git asks for {book.policy.revision}"

@@ -41,12 +41,10 @@ def of_records(event: Event, court: Court) -> Iterator[Violation]:
     book, after = court.book(event.record.name), event.record.decision.state
     said = [*_alone(after, court, book)]
     if rises(book.state, after):
-        said += [
-            *_ladder(book, after),
-            *_proved(event, court, book),
-        ]
+        said += _ladder(book, after)
         if not (court.on(*DISK) or event.at - court.disk_at < DISK_PAST):
-            said += _held(event, court, book)  # a record that came late was decided before all this
+            said += _proved(event, court, book)  # a record that came late was decided before all this,
+            said += _held(event, court, book)  # and may have been given up
     if isinstance(after, Ramping):
         said += _rejected(event, book, after)
     if isinstance(after, RollingBack) and not isinstance(book.state, RollingBack):
@@ -153,7 +151,9 @@ def _open(event: Recorded, policy: Policy) -> bool:
 
 def _rejected(event: Recorded, book: Book, after: Ramping) -> Said:
     """I3: a rejected revision stays rejected until a person retries it."""
-    if after.canary not in book.rejected:
+    was = _journey(book.state)
+    goes_on = isinstance(was, Ramping) and was.past.attempt == after.past.attempt  # an old copy of a journal
+    if after.canary not in book.rejected or (goes_on and not rises(book.state, after)):
         return
     freed = any(number for number, refusal in event.record.decision.obeyed if not refusal)
     if not freed:

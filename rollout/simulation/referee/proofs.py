@@ -46,9 +46,12 @@ class Truth:
         if found is None:
             return
         rung, now = self._of(found.name), {name: (n, x) for name, n, x in event.served}
-        if now and is_raise(event, found) and found.exposure(event.before):
+        raised = is_raise(event, found)
+        if now and raised and found.exposure(event.before):
             yield from self._judge(event, found, rung, now)
-        rung.served, rung.left = now, None
+        if raised or not found.exposure((event.split,)):  # what corrects a foreign hand begins no rung
+            rung.served = now
+        rung.left = None
 
     def _of(self, name: str) -> _Rung:
         return self._rungs.setdefault(name, _Rung())

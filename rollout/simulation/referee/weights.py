@@ -105,7 +105,8 @@ def _authorised(event: Wrote, court: Court, book: Book) -> Said:
         yield "I7", f"{event.split} on the way home"
     elif not promoted and book.exposure((event.split,)) > weight_of(state):
         yield "I4", f"{event.split} is more than {weight_of(state) / 100:g} %, which was authorised"
-    if book.aborted_at is not None and event.at - book.aborted_at > IN_FLIGHT:
+    late = book.aborted_at is not None and event.at - book.aborted_at > IN_FLIGHT
+    if late and not (isinstance(state, RollingBack) and promoted):
         yield "I22", f"{event.split} after an abort was taken"
     if isinstance(state, Ramping) and state.paused is not None:
         yield "I9", f"{event.split} while it is paused"
@@ -113,7 +114,7 @@ def _authorised(event: Wrote, court: Court, book: Book) -> Said:
         book.raised[state.past.attempt, weight_of(state)] += 1
         if book.raised[state.past.attempt, weight_of(state)] > 1:
             yield "I4", f"raised to {weight_of(state) / 100:g} % a second time in the same journey"
-    if court.frozen & {"", book.name}:
+    if not promoted and court.frozen & {"", book.name}:
         yield "I9", f"{event.split} while it is frozen"
     if isinstance(state, Held) and state.why is not Why.LOWERED:
         yield "I9", f"{event.split} while it is held"
@@ -154,4 +155,5 @@ HINDERS = ("mesh away", "mesh refuses", "mesh loses", "mesh hangs", "route gone"
 def _hindered(court: Court, book: Book) -> bool:
     read = book.read
     dead = isinstance(read, MeshSeen) and read.ready.get(book.home, -1) == 0
-    return not court.alive or court.on(*HINDERS) or dead or court.ready.get(book.home, 1) == 0
+    barred = court.on(*HINDERS) or book.broken
+    return not court.alive or barred or dead or court.ready.get(book.home, 1) == 0

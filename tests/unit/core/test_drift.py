@@ -307,7 +307,10 @@ def test_resuming_while_blind_begins_to_wait_for_evidence_anew():
     world.looks(2000, every=10)
     decision = world.order(Verb.RESUME)
     assert isinstance(decision.state, Ramping)
-    assert (decision.state.clock.blind, world.weight) == (0.0, 1000)
+    assert (decision.state.clock.blind, world.weight) == (0.0, 0)
+    world.metrics_gone = None
+    world.looks(2)
+    assert world.weight == 1000
 
 
 def test_a_canary_lowered_to_something_is_still_judged():

@@ -139,7 +139,7 @@ def test_m1_a_clean_canary_is_not_condemned():
     assert Story().begin().behave(0.5).read().record(home(), Reason.WORSE).laws == []
 
 
-def test_g14_a_dead_canary_is_sent_home():
+def test_gross_a_dead_canary_is_sent_home():
     story = old(Story().begin()).behave(1.0)
     assert looks(story, 5.0).laws == []
     assert "G14" in looks(story, 6.0).laws

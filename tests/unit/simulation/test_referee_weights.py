@@ -178,7 +178,7 @@ def test_i2_a_probe_needs_a_good_look(requests: int, laws: list[str]):
     assert story.step(Probe(Weight(500)), 500, Reason.RAISED).laws == laws
 
 
-def test_g14_what_fails_does_not_rise():
+def test_gross_what_fails_does_not_rise():
     assert "G14" in second(Story().begin().bake(6, canary=20, failed=15)).laws
 
 
