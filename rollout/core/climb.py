@@ -83,7 +83,7 @@ def _probe(look: Look, probe: Probe) -> Turn:
     rung = ladder.after(probe, state.policy, fast=state.fast)
     if rung is not None and calm and (enough or state.haste is not Haste.NONE):
         return _climb(look, rung, Reason.RAISED)
-    return say(look, Reason.PROBING)
+    return _against(look) or say(look, Reason.PROBING)
 
 
 def _bake(look: Look, stage: Stage) -> Turn:

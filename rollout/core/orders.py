@@ -35,7 +35,7 @@ from rollout.core.model import (
     Why,
     Withdrawn,
 )
-from rollout.core.past import condemned, past_of
+from rollout.core.past import attempt_of, condemned, past_of
 from rollout.core.turn import fallen
 
 
@@ -65,6 +65,10 @@ def obey(
 def _obey(
     state: State, order: Order, asked: Policy | Withdrawn, seen: Observation
 ) -> tuple[State, Mapping[str, Fact]]:
+    if order.attempt not in {None, attempt_of(state)}:
+        raise Refusal(
+            f"it was given before this journey began: if you still mean it, {order.verb.value} again"
+        )
     match order.verb:
         case Verb.ABORT:
             return _abort(state, order, asked, seen)

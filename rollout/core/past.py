@@ -89,6 +89,12 @@ def promoted(past: Past, canary: Revision, now: datetime) -> Past:
     return replace(past, stable=canary, promoted=kept)
 
 
+def attempt_of(state: State) -> int:
+    """The journey under way, or the last one."""
+    was = state.was if isinstance(state, Held) else state
+    return was.attempt if isinstance(was, Unadopted) else was.past.attempt
+
+
 def is_known(past: Past, revision: Revision, now: datetime, window: float) -> bool:
     """Did it serve everybody less than ``window`` seconds ago?"""
     return any(

@@ -89,7 +89,8 @@ class Verb(Enum):
 @dataclass(frozen=True, slots=True)
 class Order:
     """A person's command: journalled first, then part of the next decision. ``argument`` is the verb's own:
-    the backend to adopt, ``full`` for a promotion to the end.
+    the backend to adopt, ``full`` for a promotion to the end. ``attempt``: the journey, or the rest after it,
+    that the person spoke of; what a disk kept back is not obeyed in the next one.
     """
 
     id: int
@@ -98,6 +99,7 @@ class Order:
     why: str
     at: datetime
     argument: str = ""
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

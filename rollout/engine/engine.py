@@ -22,6 +22,7 @@ from rollout.core.model import (
     Verb,
     Withdrawn,
 )
+from rollout.core.past import attempt_of
 from rollout.core.reason import Level, Reason
 from rollout.core.schedule import next_look, ripe_in
 from rollout.engine.breaker import Breaker
@@ -118,14 +119,14 @@ class Engine:
             self.catalogue.policies[name] = dict(policies)
         self.catalogue.in_force = owners(remembered)
         self.catalogue.settle()
+        self._orders = dict(remembered.orders)
         for name, state in remembered.states.items():
             asked = self.catalogue.in_force.get(name) or Withdrawn(name)
             if isinstance(asked, Withdrawn) and remembered.decisions[name].reason is Reason.RELEASED:
                 self._resting[name] = state
                 continue
-            self.rollouts[name] = Rollout(
-                name, asked, state, remembered.decisions[name], list(remembered.orders.get(name, ()))
-            )
+            orders = list(self._orders.pop(name, ()))
+            self.rollouts[name] = Rollout(name, asked, state, remembered.decisions[name], orders)
         self._apply()
         self._breaker.recall(remembered.states.values(), self.clock)
 
@@ -219,9 +220,8 @@ class Engine:
         """Take what a source says, once that is remembered."""
         fresh = taken.policies if taken.policies != self.catalogue.policies[name] else None
         if fresh is None and name in self._unrecorded:
-            fresh = self.catalogue.policies[
-                name
-            ]  # the disk may have others, of an accept that seemed to fail
+            # the disk may have others, of an accept that seemed to fail
+            fresh = self.catalogue.policies[name]
         if not await self._remember(name, taken.state, fresh, told=taken.pages):
             return
         if not taken.state.problem:
@@ -304,7 +304,8 @@ class Engine:
         for name, policy in in_force.items():
             rollout = self.rollouts.get(name)
             if rollout is None:
-                rollout = self.rollouts[name] = Rollout(name, policy, self._resting.pop(name, Unadopted()))
+                state, orders = self._resting.pop(name, Unadopted()), self._orders.pop(name, ())
+                rollout = self.rollouts[name] = Rollout(name, policy, state, orders=list(orders))
             elif rollout.asked == policy:
                 rollout.asked = policy  # another file or source may say it now
                 continue
@@ -358,7 +359,7 @@ class Engine:
         rollout = self.rollouts.get(name)
         if rollout is None:
             return f"no rollout is named {name}; there are: {', '.join(sorted(self.rollouts)) or 'none'}"
-        given = Order(0, verb, actor, why, self.clock.now(), argument)
+        given = Order(0, verb, actor, why, self.clock.now(), argument, attempt_of(rollout.state))
         try:
             given = await self.journal.order(name, given)
         except Unavailable:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rollout.core.past import past_of
+from rollout.simulation.deed import Deed
 from rollout.simulation.events import Delivered, Log
-from rollout.simulation.plan import Deed, Plan, Terms
+from rollout.simulation.plan import Plan, Terms
 from rollout.simulation.referee import Referee
 from rollout.simulation.watch import Cut, Side
 from rollout.simulation.world import SINKS, World

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rollout.core.model import FULL, Route, Split
+from rollout.simulation.deed import Deed
 from rollout.simulation.events import Behaves, Edited, Endpoints, Jumped
 from rollout.simulation.journal import Memory
-from rollout.simulation.plan import VERSIONS, Deed
+from rollout.simulation.plan import VERSIONS
 from rollout.simulation.troubles import Mood
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 TAKEN = 0.3
 """The share that a foreign hand gives to a canary."""
+SLOW = 0.2
+"""Seconds that a slow disk or mesh takes: a look has still its time."""
 
 
 class Elements:
@@ -25,6 +28,7 @@ class Elements:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._waits: dict[str, float] = {}
 
     # --- meshes and proxies ----------------------------------------------------------------------
 
@@ -96,6 +100,9 @@ class Elements:
 
     def set_mesh_swallows(self, _deed: Deed, on: bool) -> None:
         self._world.objects.swallows = 1_000_000 if on else 0
+
+    def set_mesh_slow(self, _deed: Deed, on: bool) -> None:
+        self._world.mesh.slow = SLOW if on else 0.0
 
     def set_mesh_hangs(self, _deed: Deed, on: bool) -> None:
         self._world.mesh.hangs = on
@@ -182,7 +189,14 @@ class Elements:
         self._world.memory.unwritable = "no space left" if on else ""
 
     def set_disk_hangs(self, _deed: Deed, on: bool) -> None:
-        self._world.memory.slow = 5.0 if on else 0.0
+        self._disk("hangs", 5.0 if on else 0.0)
+
+    def set_disk_slow(self, _deed: Deed, on: bool) -> None:
+        self._disk("is slow", SLOW if on else 0.0)
+
+    def _disk(self, how: str, seconds: float) -> None:
+        self._waits[how] = seconds
+        self._world.memory.slow = max(self._waits.values())
 
     def do_disk_torn(self, _deed: Deed) -> None:
         self._world.memory.torn = True

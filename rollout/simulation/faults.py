@@ -28,6 +28,7 @@ ENDURING = (
     Kind("mesh loses", ("N1",), endures=True),
     Kind("mesh swallows", ("N1",), endures=True),
     Kind("mesh hangs", ("N1",), endures=True),
+    Kind("mesh slow", ("N1",), endures=True),
     Kind("route gone", ("T1",), of="service", endures=True),
     Kind("proxy rejects", ("M2",), of="proxy", endures=True),
     Kind("proxy lags", ("M2",), of="proxy", endures=True),
@@ -43,6 +44,7 @@ ENDURING = (
     Kind("stable down", ("S3",), of="service", endures=True, arguments=("", "panic")),
     Kind("disk full", ("Q1",), endures=True),
     Kind("disk hangs", ("Q1",), endures=True),
+    Kind("disk slow", ("Q1",), endures=True),
     Kind("sink away", ("L1",), of="sink", endures=True),
     Kind("sinks away", ("L1", "L3"), endures=True),
     Kind("sink throttles", ("L1",), of="sink", endures=True),
@@ -73,6 +75,7 @@ ROWS_OF = {kind.name: kind.rows for kind in (*ENDURING, *MOMENTS)} | {
     "edit down": ("T4",),
     "tighten": ("P6",),
     "reword": ("P6",),
+    "reshape": ("P6",),
     "delete": ("P7",),
 }
 """Rows by the name of a deed: faults, and what people do."""

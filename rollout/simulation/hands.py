@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from rollout.core.model import Verb
 from rollout.engine.engine import Engine
 from rollout.ports import Unavailable
+from rollout.simulation.deed import Deed
 from rollout.simulation.elements import Elements
 from rollout.simulation.events import Answered, Committed, Fault
 from rollout.simulation.faults import ENDURING
-from rollout.simulation.plan import Deed
 
 if TYPE_CHECKING:
     from rollout.simulation.world import World
@@ -180,7 +180,10 @@ class Hands(Elements):
         self._committed(self._world.repository.tighten(deed.subject), f"{deed.subject}: a limit")
 
     def do_reword(self, deed: Deed) -> None:
-        self._committed(self._world.repository.reword(deed.subject), f"{deed.subject}: other steps")
+        self._committed(self._world.repository.reword(deed.subject), f"{deed.subject}: longer steps")
+
+    def do_reshape(self, deed: Deed) -> None:
+        self._committed(self._world.repository.reshape(deed.subject), f"{deed.subject}: other steps")
 
     def do_suspend(self, deed: Deed) -> None:
         self._committed(self._world.repository.suspend(deed.subject), f"{deed.subject} suspended")

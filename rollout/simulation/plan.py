@@ -8,27 +8,12 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
+from rollout.simulation.deed import Deed
 from rollout.simulation.faults import ENDURING, MOMENTS, Kind
+from rollout.simulation.themes import THEMES, both_fall
 
 SERVICES = ("jazz", "metal", "soul", "funk")
 VERSIONS = ("v1", "v2", "v3", "v4")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Deed:
-    """Something that the world does at a time: ``kind`` names it, ``subject`` is to whom or what,
-    ``argument`` how much. A fault that endures ends after ``seconds``.
-    """
-
-    at: float
-    kind: str
-    subject: str = ""
-    argument: str = ""
-    seconds: float = 0.0
-
-    def __str__(self) -> str:
-        lasts = f" for {self.seconds:.1f} s" if self.seconds else ""
-        return f"{self.at:6.1f} s  {' '.join(filter(None, (self.kind, self.subject, self.argument)))}{lasts}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +57,9 @@ def draw(seed: int) -> Plan:
     length = chance.choice((25.0, 45.0, 70.0))
     deeds = [deed for name in names for deed in _journeys(chance, name, length)]
     for name in names:
-        if chance.random() < FALLS:
-            deeds += _both_fall(chance, name, chance.uniform(5.0, length - 10.0))
+        for theme in THEMES:
+            if chance.random() < MEETING:
+                deeds += theme(chance, name, chance.uniform(5.0, length - 10.0))
     if chance.random() < BLACKOUTS:
         services, length, deeds = _blackout(chance)
         names = SERVICES
@@ -85,7 +71,7 @@ def draw(seed: int) -> Plan:
         services,
         chance.choice((1, 1, 2, 3)),
         chance.choice((20.0, 100.0, 100.0, 400.0)),
-        tuple(sorted(deeds)),
+        tuple(sorted(deed for deed in deeds if deed.at < length)),
         length,
         observe=chance.random() < OBSERVING,
     )
@@ -95,8 +81,8 @@ SHARE = 0.12
 """Of the kinds of faults, in one world."""
 BLACKOUTS = 0.05
 """Of the worlds, in which many rollouts lose their evidence together (I19)."""
-FALLS = 0.05
-"""Of the services, whose canary and stable fall together (S3)."""
+MEETING = 0.02
+"""Of the services, for each of the stories in which several things meet."""
 OBSERVING = 0.04
 """Of the worlds, in observe mode."""
 
@@ -111,17 +97,8 @@ def _blackout(chance: random.Random) -> tuple[tuple[tuple[str, Terms], ...], flo
     deeds.append(Deed(dark + chance.uniform(10.0, 25.0), "stable down", SERVICES[0], seconds=8.0))
     deeds += [Deed(chance.uniform(5.0, dark), "pause", name) for name in SERVICES if chance.random() < 0.3]
     for name in SERVICES:
-        deeds += _both_fall(
-            chance, name, dark + chance.choice((0.3, 1.0)) * lasts + chance.uniform(0.0, 12.0)
-        )
-    return terms, length, [deed for deed in deeds if deed.at < length]
-
-
-def _both_fall(chance: random.Random, name: str, at: float) -> list[Deed]:
-    """A canary begins to fail, and before it is home there is no home."""
-    panic, lasts = chance.choice(("", "panic", "panic")), chance.uniform(2.0, 8.0)
-    down = Deed(at + chance.uniform(-2.0, 2.5), "stable down", name, panic, lasts)
-    return [Deed(at, "behave", f"{name}-v2", "1.0"), down]
+        deeds += both_fall(chance, name, dark + chance.choice((0.3, 1.0)) * lasts + chance.uniform(0.0, 12.0))
+    return terms, length, deeds
 
 
 def _terms(chance: random.Random) -> Terms:
@@ -165,6 +142,7 @@ PEOPLE = (
     "revert",
     "tighten",
     "reword",
+    "reshape",
     "suspend",
     "delete",
     "edit up",

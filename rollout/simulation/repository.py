@@ -101,8 +101,15 @@ class Repository:
         self._offers[name].terms = replace(self._offers[name].terms, limit=True)
         return self._say(name)
 
+    def reshape(self, name: str) -> str:
+        """Other weights."""
+        offer = self._offers[name]
+        steps = ((15, 2.0), *offer.terms.steps[-1:])
+        offer.terms = replace(offer.terms, steps=steps)
+        return self._say(name)
+
     def reword(self, name: str) -> str:
-        """Other steps."""
+        """Longer steps."""
         offer = self._offers[name]
         steps = tuple((weight, bake + 1.0) for weight, bake in offer.terms.steps)
         offer.terms = replace(offer.terms, steps=steps)

@@ -12,9 +12,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 from rollout.core.model import Held, RollingBack, State
+from rollout.simulation.deed import Deed
 from rollout.simulation.events import Event, Looked
 from rollout.simulation.faults import ROWS_OF
-from rollout.simulation.plan import Deed, Plan, draw
+from rollout.simulation.plan import Plan, draw
 from rollout.simulation.referee import Referee, Violation
 from rollout.simulation.world import SINKS, World
 

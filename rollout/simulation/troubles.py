@@ -18,13 +18,16 @@ class Planted(Exception):  # noqa: N818 - it is what it is called
 
 
 class TroubledMesh:
-    """``hangs``: no answer within the deadline. ``broken``: routes at which a look breaks (D3)."""
+    """``hangs``: no answer within the deadline. ``slow``: seconds that an answer is on its way, and that a
+    write is. ``broken``: routes at which a look breaks (D3).
+    """
 
     def __init__(self, mesh: SimulatedMesh, traffic: Traffic, clock: Clock) -> None:
         self._mesh = mesh
         self._traffic = traffic
         self._clock = clock
         self.hangs = False
+        self.slow = 0.0
         self.broken: set[str] = set()
 
     async def read(self, route: Route, deadline: float) -> MeshSeen:
@@ -34,10 +37,15 @@ class TroubledMesh:
         if self.hangs:
             await self._clock.sleep(deadline)
             raise Unavailable("no answer in time")
-        return await self._mesh.read(route, deadline)
+        seen = await self._mesh.read(route, deadline)
+        if self.slow:
+            await self._clock.sleep(self.slow)
+        return seen
 
     async def write(self, route: Route, split: Split, *, version: str, home: Split, epoch: int) -> None:
         """As the mesh."""
+        if self.slow:
+            await self._clock.sleep(self.slow)
         self._traffic.flow()
         await self._mesh.write(route, split, version=version, home=home, epoch=epoch)
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from rollout.core.asked import HOLDBACK
 from rollout.core.model import FULL, Split
+from rollout.simulation.deed import Deed
 from rollout.simulation.events import Jumped, Log, Wrote
-from rollout.simulation.plan import SERVICES, Deed, Plan, draw
+from rollout.simulation.plan import SERVICES, Plan, draw
 from rollout.simulation.referee import Violation
 from rollout.simulation.world import World
 

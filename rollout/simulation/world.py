@@ -25,6 +25,7 @@ from rollout.simulation.events import (
     Bug,
     Calm,
     Ended,
+    Fault,
     Log,
     Looked,
     MeshRead,
@@ -156,7 +157,7 @@ class World:
         postman = Postman(journal, sinks, clock)
 
         def shout(alerts: tuple[tuple[str, Alert], ...]) -> None:
-            for name, alert in alerts:
+            for name, alert in () if process.dead else alerts:
                 self.log.add(Shouted(self.now, name, alert))
             postman.shout(alerts)
 
@@ -220,8 +221,10 @@ class World:
         process, daemon, living = self.process, self.daemon, self._living
         if process is None or daemon is None or living is None:
             return
+        self.log.add(Fault(self.now, "stop", "", on=True))
         daemon.stop()
         await asyncio.wait({living}, timeout=15.0)
+        self.log.add(Fault(self.now, "stop", "", on=False))
         if not living.done() and not process.dead:
             self.log.add(Bug(self.now, "daemon", "it does not stop"))
         if self.process is not process:

@@ -430,7 +430,7 @@ ROWS = (
     ),
     Fault(
         "another-s-mark-is-ours",
-        "rollout.core.machine",
+        "rollout.core.fence",
         "if epoch <= max(seen.epoch, state.past.epoch) and seen.mesh.writes <= state.past.writes:",
         "if epoch is not None:",
         "a newer mark than ours stops nobody",

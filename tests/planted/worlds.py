@@ -11,6 +11,7 @@ CLIMB = "rollout.core.climb"
 CONVERGENCE = "rollout.core.convergence"
 COUNTERS = "rollout.core.counters"
 DRIFT = "rollout.core.drift"
+FENCE = "rollout.core.fence"
 JUDGE = "rollout.core.judge"
 LADDER = "rollout.core.ladder"
 LOOK = "rollout.core.look"
@@ -80,7 +81,7 @@ RISING = (
     Fault(
         "raise-late-under-doubt",
         MACHINE,
-        "rises = not look.lag or (_nowhere_to_fall(look) or _held_back(look)) is None",
+        "rises = not look.lag or (_nowhere_to_fall(look) or _bars(look)) is None",
         "rises = True",
         "a raise that was lost on its way is written again while people hold the rollout",
         ("I9", "I8"),
@@ -421,7 +422,7 @@ HANDS = (
     ),
     Fault(
         "fence-ignored",
-        MACHINE,
+        FENCE,
         "if epoch <= max(seen.epoch, state.past.epoch) and seen.mesh.writes <= state.past.writes:",
         "if epoch is not None:",
         "an old copy of the journal writes on",
@@ -437,7 +438,7 @@ HANDS = (
     ),
     Fault(
         "writes-are-not-counted",
-        MACHINE,
+        FENCE,
         " and seen.mesh.writes <= state.past.writes:",
         ":",
         "an old copy of the same life's journal writes on",

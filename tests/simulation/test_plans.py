@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from rollout.simulation.deed import Deed
 from rollout.simulation.elements import Elements
 from rollout.simulation.faults import ENDURING, MOMENTS, ROWS_OF
 from rollout.simulation.hands import Hands, method
-from rollout.simulation.plan import PEOPLE, Deed, Plan, Terms, draw
+from rollout.simulation.plan import PEOPLE, Plan, Terms, draw
 from rollout.simulation.referee import Violation
 from rollout.simulation.swarm import Tally, judge_plan, shrink, story
 from rollout.simulation.world import World

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rollout.core.past import attempt_of
 from rollout.core.reason import Level
 from rollout.simulation.events import (
     Accepted,
@@ -16,8 +17,9 @@ from rollout.simulation.events import (
     Shouted,
     Started,
 )
-from rollout.simulation.referee.book import Violation
+from rollout.simulation.referee.book import DISK, Violation
 from rollout.simulation.referee.court import Court
+from rollout.simulation.referee.reactions import DISK_PAST
 
 IN_ORDER_TRIES = 5
 """Tries after which an alert no longer keeps those behind it waiting."""
@@ -35,7 +37,8 @@ class Ears:
         self._given_up: set[tuple[str, str]] = set()
         self._shouted: set[tuple[str, str]] = set()
         self._tries: dict[tuple[str, str], int] = {}
-        self._deaths = 0
+        self._journeys: dict[tuple[str, str], int] = {}
+        self._unsettled: set[tuple[str, str]] = set()
 
     def hear(self, event: Event, court: Court) -> Iterator[Violation]:
         """Before it is remembered."""
@@ -46,6 +49,9 @@ class Ears:
                 self._owe(tuple((sink, alert.key) for sink, alert in event.alerts), event.source, event.at)
             case Shouted():
                 self._shouted.add((event.sink, event.alert.key))
+                if not court.on(*DISK) and event.at - court.disk_at > DISK_PAST:
+                    said = f"is told past a journal that works: {event.alert.key}"
+                    yield Violation(event.at, "I6", event.alert.rollout, said)
             case Delivered():
                 yield from self._delivered(event)
             case Settled():
@@ -53,9 +59,9 @@ class Ears:
             case Started():
                 if event.since is not None:
                     self._owed = {one: owed for one, owed in self._owed.items() if owed[1] <= event.since}
-                    self._excuse()
-            case Ended(killed=True):
-                self._excuse()
+                    self._excused |= dict.fromkeys(self._heard, 1)
+            case Ended():
+                self._excused |= dict.fromkeys(self._unsettled, 1)  # told, and nothing remembers it
             case Over():
                 yield from self._over(event)
             case _:
@@ -66,6 +72,7 @@ class Ears:
         pairs = tuple((sink, alert.key) for sink, alert in record.alerts)
         if event.landed:
             self._owe(pairs, record.name, event.at)
+            yield from self._keyed(event, pairs)
         book, reason = court.book(record.name), record.decision.reason
         last = book.looked.decision.reason if book.looked else book.reason
         new = reason is not book.reason and reason is not last
@@ -75,6 +82,14 @@ class Ears:
             yield Violation(
                 event.at, "I6", record.name, f"people are told of {reason.name}, which is no news"
             )
+
+    def _keyed(self, event: Recorded, pairs: tuple[tuple[str, str], ...]) -> Iterator[Violation]:
+        """Two journeys never share an alert's key: the second one's would be taken for told."""
+        attempt = attempt_of(event.record.decision.state)
+        for pair in pairs:
+            if self._journeys.setdefault(pair, attempt) != attempt:
+                said = f"{pair[1]} was owed for an earlier journey"
+                yield Violation(event.at, "I6", event.record.name, said)
 
     def _owe(self, pairs: tuple[tuple[str, str], ...], name: str, at: float) -> None:
         for pair in pairs:
@@ -93,6 +108,7 @@ class Ears:
             yield Violation(event.at, "I6", event.alert.rollout, f"told twice: {event.alert.key}")
         yield from self._in_order(event, pair)
         self._heard[pair] = self._heard.get(pair, 0) + 1
+        self._unsettled.add(pair)
         self._excused[pair] = int(not event.told)
 
     def _in_order(self, event: Delivered, pair: tuple[str, str]) -> Iterator[Violation]:
@@ -111,12 +127,9 @@ class Ears:
             self._given_up.add(pair)
         if event.how == "failed":
             self._tries[pair] = self._tries.get(pair, 0) + 1
+        if event.how == "delivered" and event.landed:
+            self._unsettled.discard(pair)
         if event.how == "delivered" and not (event.landed and event.told):
-            self._excused[pair] = 1
-
-    def _excuse(self) -> None:
-        """A death: what was told just before may be told again."""
-        for pair in self._heard:
             self._excused[pair] = 1
 
     def _over(self, event: Over) -> Iterator[Violation]:

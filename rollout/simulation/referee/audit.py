@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rollout.core.model import Verb
 from rollout.core.reason import Reason
 from rollout.simulation.events import Ended, Event, Jumped, Looked, Ordered, Recorded, Started, Wrote
-from rollout.simulation.referee.book import Violation
+from rollout.simulation.referee.book import DISK, Violation
 from rollout.simulation.referee.court import Court
-from rollout.simulation.referee.reactions import DISK, DISK_PAST, STANDS
+from rollout.simulation.referee.reactions import DISK_PAST, STANDS
 
 HEARD = 10.0
 """Seconds in which a person's order is part of a decision."""
@@ -22,7 +23,12 @@ class Outcomes:
 
     def hear(self, event: Event, court: Court) -> Iterator[Violation]:
         """Before it is remembered."""
-        if isinstance(event, Started | Ended) or court.on(*DISK) or event.at - court.disk_at < DISK_PAST:
+        if (
+            isinstance(event, Started | Ended)
+            or court.on(*DISK)
+            or court.is_slow
+            or event.at - court.disk_at < DISK_PAST
+        ):
             self._unsaid.clear()
         elif isinstance(event, Wrote) and event.told and (book := court.at_route(event.route.key)):
             self._unsaid[book.name] = event.at
@@ -51,12 +57,21 @@ class Orders:
             case Ordered(landed=True) if event.order.id > 0:  # an untold one bears no number yet
                 self._waiting[event.order.id] = (event.name, event.at)
             case Recorded(landed=True):
-                for number, _ in event.record.decision.obeyed:
-                    self._waiting.pop(number, None)
+                yield from self._obeyed(event, court)
             case Looked():
                 yield from self._late(event, court)
             case _:
                 pass
+
+    def _obeyed(self, event: Recorded, court: Court) -> Iterator[Violation]:
+        """An abort wins: beside it nobody is told that a promotion was done."""
+        done = set()
+        for number, refused in event.record.decision.obeyed:
+            self._waiting.pop(number, None)
+            if not refused and number in court.orders:
+                done.add(court.orders[number][1].verb)
+        if done >= {Verb.ABORT, Verb.PROMOTE}:
+            yield Violation(event.at, "I22", event.record.name, "a promotion is done beside an abort")
 
     def _late(self, event: Looked, court: Court) -> Iterator[Violation]:
         barred = court.on(*STANDS, *DISK) or event.at - court.disk_at < DISK_PAST

@@ -23,6 +23,8 @@ from rollout.simulation.events import (
     Looked,
 )
 
+DISK = ("disk full", "disk hangs", "disk torn")
+"""Faults in which nothing, or nobody knows what, is recorded."""
 GUILTY = frozenset(
     {Cause.WORSE, Cause.OVER_LIMIT, Cause.NO_DATA, Cause.NOT_READY, Cause.LOST_ENDPOINTS, Cause.ABORTED}
 )
@@ -49,6 +51,10 @@ class Book:
     name: str
     policy: Policy | None = None
     policy_at: float = 0.0
+    begun: Policy | None = None
+    """Under which the journey began."""
+    paused: bool = False
+    """By an order that was obeyed."""
     gone_at: float | None = None
     state: State = field(default_factory=Unadopted)
     reason: Reason | None = None

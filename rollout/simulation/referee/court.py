@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 from rollout.core.model import (
-    FULL,
     Held,
     MeshSeen,
     Order,
@@ -36,9 +35,11 @@ from rollout.simulation.events import (
     Ordered,
     Recorded,
     Sampled,
+    Settled,
     Started,
     Wrote,
 )
+from rollout.simulation.referee.bake import sampled
 from rollout.simulation.referee.book import GUILTY, Book, weight_of
 
 
@@ -58,12 +59,12 @@ class Court:
         self.ready: dict[str, int] = {}
         self.failing: dict[str, float] = {}
         self.ever_failed: set[str] = set()
-        self.frozen: set[str] = set()
+        self.frozen: dict[str, float] = {}
         self.rewritten_at: float | None = None
         self.commits: dict[str, tuple[int, int, tuple[str, ...]]] = {}
         self.accepted: str | None = None
         self.adopts = self.adopted = 0
-        self.disk_at = -1000.0
+        self.disk_at = self.slow_at = -1000.0
         self.ever_dead: set[str] = set()
         self.clashing: dict[str, float] = {}
         self.orders: dict[int, tuple[float, Order]] = {}
@@ -91,14 +92,20 @@ class Court:
         """Is one of these faults on?"""
         return any(count > 0 and kind in kinds for (kind, _), count in self.faults.items())
 
+    @property
+    def is_slow(self) -> bool:
+        """May a record land after what it announces?"""
+        return self.on("disk slow") or self.at - self.slow_at < 1.0
+
     # --- writing ---------------------------------------------------------------------------------
 
     def write(self, event: Event) -> None:
         """Remember it."""
         self.at = event.at
+        if isinstance(event, Recorded | Accepted | Ordered | Froze | Settled) and not event.told:
+            self.disk_at = event.at
         match event:
             case Recorded(landed=False):
-                self.disk_at = event.at
                 self._sentenced(event)
             case Recorded():
                 self._recorded(event)
@@ -107,7 +114,7 @@ class Court:
             case MeshRead(seen=MeshSeen()):
                 self._read(event)
             case Sampled():
-                self._sampled(event)
+                sampled(self, event)
             case Looked():
                 self._looked(event)
             case Accepted(told=True):
@@ -135,6 +142,7 @@ class Court:
             case Fault():
                 self.faults[event.kind, event.subject] = int(event.on)
                 self.disk_at = event.at if event.kind in ("disk full", "disk hangs") else self.disk_at
+                self.slow_at = event.at if event.kind == "disk slow" else self.slow_at
             case Bug():
                 self.book(event.name).broken = True
             case Calm():
@@ -146,7 +154,7 @@ class Court:
         """By people."""
         match event:
             case Froze(told=True):
-                (self.frozen.discard if event.lifted else self.frozen.add)(event.freeze.name)
+                self._froze(event)
             case Froze(landed=True):
                 self.unheard_freezes.append(event)
             case Ordered(landed=True):
@@ -161,6 +169,15 @@ class Court:
             case _:
                 pass
 
+    def _froze(self, event: Froze) -> None:
+        self.frozen.pop(event.freeze.name, None)
+        if not event.lifted:
+            self.frozen[event.freeze.name] = self.at
+
+    def frozen_at(self, name: str) -> float | None:
+        """Since when a freeze holds it."""
+        return min((at for key, at in self.frozen.items() if key in {"", name}), default=None)
+
     def _started(self, event: Started) -> None:
         self.alive, self.started_at, self.observe = True, event.at, event.observe
         self.epoch = event.epoch
@@ -168,7 +185,7 @@ class Court:
             self._accepted(self.unheard)
         self.unheard = None
         for freeze in self.unheard_freezes:
-            (self.frozen.discard if freeze.lifted else self.frozen.add)(freeze.freeze.name)
+            self._froze(freeze)
         self.unheard_freezes.clear()
         for book in self.books.values():
             book.looked_at = book.sampled_at = book.blind_since = None
@@ -177,34 +194,38 @@ class Court:
                 self._forget(book, event, event.since)
         if event.since is not None:
             self.accepted, self.rewritten_at = None, event.at if event.rewritten else None
-            self.frozen = {freeze.name for freeze in event.freezes}
+            self.frozen = {freeze.name: event.at for freeze in event.freezes}
             self.orders = {number: one for number, one in self.orders.items() if one[0] <= event.since}
             self._policies(dict(event.policies))
 
     def _forget(self, book: Book, event: Started, since: float) -> None:
         """Its journal is an old copy, or none: what was written since must not be taken for its own.
 
-        One write that leads home is no journey (Q1): what it may have rejected, nobody can know.
+        One write that leads home, or to where the copy is, is no journey (Q1): what it may have rejected,
+        nobody can know.
         """
         decision = dict(event.decisions).get(book.name)
         unknown = [at for at in book.writes if at > since]
-        home = len(unknown) == 1 and book.exposure(book.truth) == 0
+        known = {0, weight_of(decision.state) if decision else 0}
+        stands = {book.exposure(book.truth), book.exposure((book.written,) if book.written else ())}
+        led = len(unknown) == 1 and bool(stands & known)
         marked = book.fenced and book.bare_at < since  # a route made anew counts its writes anew
-        book.forgotten = bool(unknown) and marked and not home
+        book.forgotten = bool(unknown) and marked and not led
         if not book.forgotten:
             book.rejected = {one: at for one, at in book.rejected.items() if at <= since}
         book.state = decision.state if decision else Unadopted()
         book.reason = decision.reason if decision else None
         book.stable = book.home or book.stable
         book.lowered, book.haste, book.looked = None, "", None
+        if book.aborted_at is not None and book.aborted_at > since:
+            book.aborted_at = None
+        book.begun, book.paused = book.ramp.policy if book.ramp else None, False
         book.raised.clear()
 
     def _recorded(self, event: Recorded) -> None:
         decision, book = event.record.decision, self.book(event.record.name)
         before = book.state
         self._sentenced(event)
-        if not event.told:
-            self.disk_at = event.at
         book.hasty = self.hasty(event)
         self._obeyed(book, event)
         if isinstance(decision.state, RollingBack) and not isinstance(before, RollingBack):
@@ -236,6 +257,7 @@ class Court:
         fresh = not isinstance(was, Ramping) or was.past.attempt != after.past.attempt
         if fresh:
             book.lowered, book.haste, book.aborted_at = None, "", None
+            book.begun, book.paused = after.policy, False
         if fresh or was.rung != after.rung:  # type: ignore[union-attr]
             book.proof, book.fresh_rung = 0.0, True
             if book.haste == "one":
@@ -253,10 +275,12 @@ class Court:
                     book.rejected.clear()
                     book.raised.clear()
                     book.forgotten = False
+                case Verb.PAUSE:
+                    book.paused = True
                 case Verb.PROMOTE:
                     book.haste = "all" if order.argument == "full" else "one"
                 case Verb.RESUME:
-                    book.lowered = None
+                    book.lowered, book.paused = None, False
                     book.raised.clear()
                 case _:
                     pass
@@ -306,29 +330,6 @@ class Court:
             book.stable = book.home  # whoever wrote it
         if book.lowered is not None and event.seen.splits == book.truth:
             book.reads_of_lowered += 1
-
-    def _sampled(self, event: Sampled) -> None:
-        for question, answer in zip(event.questions, event.answers, strict=True):
-            for book in self.books.values():
-                ramp = book.ramp
-                if ramp is None or ramp.canary.backend not in question.backends:
-                    continue
-                if not hasattr(answer, "series") or self._quiet(event, book):
-                    book.sampled_at = event.at - DEADLINE  # the next good look bears witness since this one
-                    continue
-                if book.sampled_at is not None and book.confirmed:
-                    book.proof += min(event.at - book.sampled_at, LONGEST_LOOK)
-                book.sampled_at = event.at
-
-    def _quiet(self, event: Sampled, book: Book) -> bool:
-        """Were the counters those of before for so long that it must have been seen?"""
-        service = book.name.partition("/")[2]
-        faults = (self.faults[kind, service] for kind in ("no traffic", "traffic strays"))
-        quiet = not event.fresh or any(faults)
-        book.quiet_since = None if not quiet else event.at if book.quiet_since is None else book.quiet_since
-        rate = self.rate * book.exposure(book.truth) / FULL
-        seen = max(QUIET_LOOKS, QUIET_REQUESTS / rate if rate else 60.0)
-        return book.quiet_since is not None and event.at - book.quiet_since > min(seen, 60.0)
 
     def _looked(self, event: Looked) -> None:
         book = self.book(event.name)
@@ -385,13 +386,3 @@ class Court:
             elif policy is not None:
                 book.gone_at = None
             book.policy = policy
-
-
-QUIET_LOOKS, QUIET_REQUESTS = 7.0, 25.0
-"""Seconds, and requests that should have come, after which counters that stand still are silence."""
-DEADLINE = 0.5
-"""Seconds that a look may wait for an answer."""
-LONGEST_LOOK = 2.5
-"""Seconds between two samples of which a look can have counted bake."""
-HANG = 0.6
-"""Seconds after which an answer that does not come is silence."""

@@ -35,14 +35,17 @@ SILENT_HOMES, SPAN = 2, 600.0
 
 def of_looks(event: Event, court: Court) -> Iterator[Violation]:
     """D3, I12: each rollout is looked at in time, also beside one that breaks."""
-    if not isinstance(event, Looked | Fault) or not court.alive:
+    if not isinstance(event, Looked | Fault) or not court.alive or court.on("stop"):
         return
     slow = court.on("disk hangs", "mesh hangs", "metrics hang", "disk full")
     for book in court.books.values():
-        since = max(book.looked_at or court.started_at, court.started_at)
+        since = max(book.looked_at or book.policy_at, court.started_at)
         limit = UNWATCHED if book.ramp is not None and weight_of(book.state) and not slow else UNSEEN
-        if book.policy is None or book.broken or book.looked is None or event.at - since <= limit:
+        if book.policy is None or book.broken or event.at - since <= limit:
             continue
+        stranger = book.looked is None or book.looked.decision.reason is Reason.RELEASED
+        if stranger and book.key in court.clashing:
+            continue  # it comes (back) to a route that another wants: neither has it
         yield Violation(event.at, "D3", book.name, f"was not looked at for {event.at - since:.0f} s")
         book.looked_at = event.at
 
@@ -159,7 +162,7 @@ def _ends(book: Book, court: Court) -> Iterator[str]:
         return
     if reason not in WAITS:
         yield f"ends with {reason.name}"
-    if reason is Reason.FROZEN and not court.frozen & {"", book.name}:
+    if reason is Reason.FROZEN and court.frozen_at(book.name) is None:
         yield "ends frozen, and nobody froze it"
     if reason is Reason.REWRITTEN and court.rewritten_at is None:
         yield "ends with a rewritten history, and it is not"
@@ -171,6 +174,7 @@ def _ends(book: Book, court: Court) -> Iterator[str]:
         reason is Reason.REJECTED_BEFORE
         and book.policy is not None
         and book.policy.revision not in book.decided
+        and book.key not in court.clashing
     ):
         yield f"{book.policy.revision} was never rejected, and does not begin"
     if isinstance(state, Held | Unadopted) or (book.policy is not None and book.policy.observe):

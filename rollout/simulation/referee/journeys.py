@@ -19,7 +19,7 @@ from rollout.core.model import (
 )
 from rollout.core.reason import Reason
 from rollout.simulation.events import Accepted, Event, Recorded, Wrote
-from rollout.simulation.referee.book import Book, Violation, weight_of
+from rollout.simulation.referee.book import DISK, Book, Violation, weight_of
 from rollout.simulation.referee.court import Court
 
 LOOK = 1.1
@@ -27,7 +27,6 @@ LOOK = 1.1
 AT_ONCE = 1.5
 """Seconds that a pass which is under way may take to hear what was said meanwhile."""
 
-DISK = ("disk full", "disk hangs", "disk torn")
 DISK_PAST = 10.0
 """Seconds after a disk's trouble in which records may be late."""
 
@@ -49,8 +48,16 @@ def of_records(event: Event, court: Court) -> Iterator[Violation]:
         said += _rejected(event, book, after)
     if isinstance(after, RollingBack) and not isinstance(book.state, RollingBack):
         said += _blamed(court, book, after)
+    if book.forgotten and event.record.decision.reason is Reason.ADOPTED:
+        said += _unadopted(event)
     for law, what in said:
         yield Violation(event.at, law, book.name, what)
+
+
+def _unadopted(event: Recorded) -> Said:
+    """Q2: a route that bears a mark which nobody remembers is adopted by a person."""
+    if not any(not refused for _, refused in event.record.decision.obeyed):
+        yield "Q2", "is adopted by itself, and its route bears a mark of what is forgotten"
 
 
 def _journey(state: State) -> State:
@@ -108,9 +115,11 @@ def _proved(event: Recorded, court: Court, book: Book) -> Said:
 def _held(event: Recorded, court: Court, book: Book) -> Said:
     """I9: nothing rises under doubt."""
     policy, at, was = book.policy, event.at, _journey(book.state)
-    if isinstance(was, Ramping) and was.paused is not None and not event.record.decision.obeyed:
+    paused = book.paused or (isinstance(was, Ramping) and was.paused is not None)
+    if paused and not event.record.decision.obeyed:
         yield "I9", "rises while it is paused"
-    if court.frozen & {"", book.name}:
+    frozen = court.frozen_at(book.name)
+    if frozen is not None and event.at - frozen > AT_ONCE:
         yield "I9", "rises while it is frozen"
     if court.rewritten_at is not None and at - court.rewritten_at > AT_ONCE:
         yield "G3", "rises though the history was rewritten"

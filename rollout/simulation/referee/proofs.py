@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rollout.core.model import Held, Probe, Ramping, Rung, Steady
+from rollout.core.model import Cause, Held, Probe, Ramping, RollingBack, Rung, Steady
 from rollout.core.reason import Reason
 from rollout.simulation.events import Event, Recorded, Wrote
 from rollout.simulation.referee.book import Book, Violation
@@ -22,9 +22,12 @@ LOOKS = 5
 
 @dataclass(slots=True)
 class _Rung:
-    """What a route had served when its present weight was written, and the rung that was left last."""
+    """What a route had served when its present weight was written, and when its journey began; the rung that
+    was left last.
+    """
 
     served: dict[str, tuple[int, int]] = field(default_factory=dict)
+    begun: dict[str, tuple[int, int]] = field(default_factory=dict)
     left: Rung | None = None
 
 
@@ -46,6 +49,9 @@ class Truth:
         if found is None:
             return
         rung, now = self._of(found.name), {name: (n, x) for name, n, x in event.served}
+        if not found.exposure(event.before):
+            rung.begun = now
+        yield from self._blamed(event, found, rung, now)
         raised = is_raise(event, found)
         if now and raised and found.exposure(event.before):
             yield from self._judge(event, found, rung, now)
@@ -55,6 +61,20 @@ class Truth:
 
     def _of(self, name: str) -> _Rung:
         return self._rungs.setdefault(name, _Rung())
+
+    def _blamed(
+        self, event: Wrote, book: Book, rung: _Rung, now: dict[str, tuple[int, int]]
+    ) -> Iterator[Violation]:
+        """M1: who failed nothing since its journey began is not worse than anybody."""
+        state = book.state
+        if not isinstance(state, RollingBack) or state.cause is not Cause.WORSE or not now or not rung.begun:
+            return
+        canary = state.canary.backend
+        requests, failed = now.get(canary, (0, 0))
+        before = rung.begun.get(canary, (0, 0))
+        if failed == before[1]:
+            said = f"{canary} is condemned after {requests - before[0]} requests, and none of them failed"
+            yield Violation(event.at, "M1", book.name, said)
 
     def _judge(
         self, event: Wrote, book: Book, rung: _Rung, now: dict[str, tuple[int, int]]

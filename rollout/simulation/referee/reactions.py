@@ -23,7 +23,7 @@ from rollout.core.model import (
 )
 from rollout.core.reason import Reason
 from rollout.simulation.events import Accepted, Event, Fault, Jumped, Looked, MeshRead, Recorded, Started
-from rollout.simulation.referee.book import Book, Violation, weight_of
+from rollout.simulation.referee.book import DISK, Book, Violation, weight_of
 from rollout.simulation.referee.court import Court
 
 SOON = 8.0
@@ -33,7 +33,6 @@ HEARTBEAT = 45.0
 SETTLED = 90.0
 """Seconds after which a mesh that does not carry a weight is a page: a minute, and what looks may miss."""
 STANDS = ("mesh away", "mesh hangs", "mesh refuses", "mesh loses", "route gone", "bug", "proxy away")
-DISK = ("disk full", "disk hangs", "disk torn")
 DISK_PAST = 70.0
 """Seconds after a disk's trouble in which records may be late."""
 
@@ -140,7 +139,7 @@ def _unasked(book: Book, court: Court, journal: Journal) -> str:
         return ""
     if book.policy is None:
         return "git has no policy for it, and it stays under way" if book.gone_at is not None else ""
-    if asks_otherwise(ramp.policy, book.policy):
+    if asks_otherwise(book.begun or ramp.policy, book.policy):
         return f"git asks for {book.policy.revision} on other terms, and {ramp.canary} stays under way"
     return ""
 
@@ -201,7 +200,9 @@ class Sights:
         """Before it is remembered."""
         if isinstance(event, MeshRead):
             self._seen[event.route.key] = event.seen
-        late = court.on(*DISK) or event.at - court.disk_at < DISK_PAST  # such a record is of an earlier read
+        late = (
+            court.on(*DISK) or court.is_slow or event.at - court.disk_at < DISK_PAST
+        )  # such a record is of an earlier read
         if not isinstance(event, Recorded) or not event.landed or late:
             return
         book = court.book(event.record.name)
@@ -221,6 +222,9 @@ def _no_home(event: Recorded, book: Book, read: MeshSeen) -> Said:
         return
     if after.cause is Cause.NO_DATA and not book.exposure(read.splits):
         yield "R1", f"{after.canary} is rejected for its silence, and the mesh gives it nothing"
+    changed = after.cause is Cause.CHANGED
+    if changed and book.policy and book.begun and not asks_otherwise(book.begun, book.policy):
+        yield "P6", "is sent home, and its policy is only tighter"
     if after.cause is not Cause.ABORTED and read.ready.get(after.past.stable.backend, -1) == 0:
         yield "S3", f"is sent home to {after.past.stable}, which has no endpoints"
 

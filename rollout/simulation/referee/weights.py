@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 from rollout.core.model import FULL, Held, MeshSeen, Ramping, RollingBack, Split, Why
 from rollout.simulation.events import Ended, Event, Recorded, Wrote
-from rollout.simulation.referee.book import Book, Violation, weight_of
+from rollout.simulation.referee.book import DISK, Book, Violation, weight_of
 from rollout.simulation.referee.court import Court
 
 IN_FLIGHT = 2.0
 """Seconds in which a write that was under way may still land."""
-DISK = ("disk full", "disk hangs", "disk torn")
 
 
 def of_writes(event: Event, court: Court) -> Iterator[Violation]:
@@ -73,7 +72,7 @@ def _announced(event: Wrote, court: Court, book: Book) -> Said:
         return
     lower = book.exposure((event.split,)) < book.exposure(event.before) or event.split.sole == book.home
     allowed = book.exposure((event.split,)) <= weight_of(book.state) or event.split.sole is not None
-    if lower and allowed and (court.on(*DISK) or court.at - court.disk_at < DISK_PAST):
+    if lower and allowed and (court.on(*DISK) or court.is_slow or court.at - court.disk_at < DISK_PAST):
         return
     yield "I15", f"{event.split} was written, and no intent of it is on the disk"
 
@@ -114,7 +113,7 @@ def _authorised(event: Wrote, court: Court, book: Book) -> Said:
         book.raised[state.past.attempt, weight_of(state)] += 1
         if book.raised[state.past.attempt, weight_of(state)] > 1:
             yield "I4", f"raised to {weight_of(state) / 100:g} % a second time in the same journey"
-    if not promoted and court.frozen & {"", book.name}:
+    if not promoted and court.frozen_at(book.name) is not None:
         yield "I9", f"{event.split} while it is frozen"
     if isinstance(state, Held) and state.why is not Why.LOWERED:
         yield "I9", f"{event.split} while it is held"
@@ -149,7 +148,7 @@ def going_home(event: Event, court: Court) -> Iterator[Violation]:
 
 
 HOME = 10.0
-HINDERS = ("mesh away", "mesh refuses", "mesh loses", "mesh hangs", "route gone", "bug", "disk hangs")
+HINDERS = ("stop", "mesh away", "mesh refuses", "mesh loses", "mesh hangs", "route gone", "bug", "disk hangs")
 
 
 def _hindered(court: Court, book: Book) -> bool:

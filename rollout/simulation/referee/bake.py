@@ -1,0 +1,47 @@
+"""How long the present rung can have baked: seconds between samples that bear witness."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rollout.core.model import FULL
+from rollout.simulation.events import Sampled
+from rollout.simulation.referee.book import Book
+
+if TYPE_CHECKING:
+    from rollout.simulation.referee.court import Court
+
+QUIET_LOOKS, QUIET_REQUESTS = 7.0, 25.0
+"""Seconds, and requests that should have come, after which counters that stand still are silence."""
+DEADLINE = 0.5
+"""Seconds that a look may wait for an answer."""
+LONGEST_LOOK = 2.5
+"""Seconds between two samples of which a look can have counted bake."""
+HANG = 0.6
+"""Seconds after which an answer that does not come is silence."""
+
+
+def sampled(court: Court, event: Sampled) -> None:
+    """A sample that bears witness, or not."""
+    for question, answer in zip(event.questions, event.answers, strict=True):
+        for book in court.books.values():
+            ramp = book.ramp
+            if ramp is None or ramp.canary.backend not in question.backends:
+                continue
+            if not hasattr(answer, "series") or _quiet(court, event, book):
+                book.sampled_at = event.at - DEADLINE  # the next good look bears witness since this one
+                continue
+            if book.sampled_at is not None and book.confirmed:
+                book.proof += min(event.at - book.sampled_at, LONGEST_LOOK)
+            book.sampled_at = event.at
+
+
+def _quiet(court: Court, event: Sampled, book: Book) -> bool:
+    """Were the counters those of before for so long that it must have been seen?"""
+    service = book.name.partition("/")[2]
+    faults = (court.faults[kind, service] for kind in ("no traffic", "traffic strays"))
+    quiet = not event.fresh or any(faults)
+    book.quiet_since = None if not quiet else event.at if book.quiet_since is None else book.quiet_since
+    rate = court.rate * book.exposure(book.truth) / FULL
+    seen = max(QUIET_LOOKS, QUIET_REQUESTS / rate if rate else 60.0)
+    return book.quiet_since is not None and event.at - book.quiet_since > min(seen, 60.0)

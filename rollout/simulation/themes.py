@@ -1,0 +1,72 @@
+"""Short stories in which several things meet that chance alone would hardly bring together."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+from rollout.simulation.deed import Deed
+
+Theme = Callable[[random.Random, str, float], list[Deed]]
+"""What befalls one service from a time on."""
+
+
+def both_fall(chance: random.Random, name: str, at: float) -> list[Deed]:
+    """A canary begins to fail, and before it is home there is no home."""
+    panic, lasts = chance.choice(("", "panic", "panic")), chance.uniform(2.0, 8.0)
+    down = Deed(at + chance.uniform(-2.0, 2.5), "stable down", name, panic, lasts)
+    return [Deed(at, "behave", f"{name}-v2", "1.0"), down]
+
+
+def dither(chance: random.Random, name: str, at: float) -> list[Deed]:
+    """Somebody freezes and thaws while each record takes its time: a raise may be under way."""
+    words = ("freeze", "thaw") * 8
+    said = [Deed(when, word, name) for when, word in zip(_now_and_then(chance, at), words, strict=False)]
+    return [Deed(at, "disk slow", seconds=15.0), *said]
+
+
+def meddle(chance: random.Random, name: str, at: float) -> list[Deed]:
+    """Somebody edits between what is read and what is written."""
+    hands = ("edit down", "edit up", "edit down", "edit up")
+    did = [Deed(when, hand, name) for when, hand in zip(_now_and_then(chance, at), hands, strict=False)]
+    return [Deed(at, "mesh slow", seconds=12.0), *did]
+
+
+def _now_and_then(chance: random.Random, at: float) -> Iterator[float]:
+    while True:
+        at += chance.uniform(0.3, 1.5)
+        yield at
+
+
+def two_minds(chance: random.Random, name: str, at: float) -> list[Deed]:
+    """One person promotes and another aborts, at once."""
+    return [Deed(at, chance.choice(("promote", "promote full")), name), Deed(at, "abort", name)]
+
+
+def last_word(chance: random.Random, name: str, at: float) -> list[Deed]:
+    """An abort is taken, and the daemon dies before it looks."""
+    dies = Deed(at + 1.0 + chance.uniform(0.01, 0.2), "kill", argument="0.2")
+    return [Deed(at, "mesh slow", seconds=3.0), Deed(at + 1.0, "abort", name), dies]
+
+
+def second_chance(chance: random.Random, name: str, at: float) -> list[Deed]:
+    """A canary that failed is mended and retried, and a proxy that saw it fail comes back in the middle."""
+    canary, again = f"{name}-v2", at + chance.uniform(8.0, 14.0)
+    return [
+        Deed(at, "behave", canary, "1.0"),
+        Deed(again - 1.0, "behave", canary, "0.0"),
+        Deed(again - 1.0, "metrics silent", "proxy-1", seconds=chance.uniform(3.0, 8.0)),
+        Deed(again, "retry", name),
+    ]
+
+
+def stillborn(chance: random.Random, _name: str, _at: float) -> list[Deed]:
+    """The first policies are taken; before they are looked at, disk and git fail and the daemon dies."""
+    return [
+        Deed(0.0, "disk full", seconds=chance.uniform(0.6, 2.0)),
+        Deed(0.5, "git away", seconds=60.0),
+        Deed(0.5, "kill", argument="2"),
+    ]
+
+
+THEMES: tuple[Theme, ...] = (both_fall, dither, meddle, two_minds, last_word, second_chance, stillborn)
