@@ -128,9 +128,9 @@ def _ways(log: Log, plan: Plan, *, but: str = "") -> dict[str, list[str]]:
 
 
 def _steps(written: Writes, plan: Plan) -> Writes:
-    """Without the probes, whose weight is aimed by the rate just measured."""
+    """Without the probes, whose weight is aimed by the rate just measured, up to the first step's."""
     rungs = {
-        name: {FULL, LAST, *(weight * FULL // 100 for weight, _ in terms.steps)}
+        name: {FULL, LAST, *(weight * FULL // 100 for weight, _ in terms.steps[1:])}
         for name, terms in plan.services
     }
     return [one for one in written if rungs[one[1]] & {weight for _, weight in one[2].shares}]

@@ -611,8 +611,8 @@ MEMORY = (
     Fault(
         "step-on-restart",
         ENGINE,
-        "                name, asked, state, remembered",
-        "                name, asked, replace(state, clock=replace(state.clock, baked=1e9))"
+        "Rollout(name, asked, state, remembered",
+        "Rollout(name, asked, replace(state, clock=replace(state.clock, baked=1e9))"
         " if isinstance(state, Ramping) else state, remembered",
         "a restart ends the bake",
         ("I2",),
@@ -628,16 +628,16 @@ MEMORY = (
     Fault(
         "orders-lost-on-restart",
         ENGINE,
-        "list(remembered.orders.get(name, ()))",
-        "list(remembered.orders.get(name, ())[:0])",
+        "self._orders = dict(remembered.orders)",
+        "self._orders = {}",
         "an order that was taken before a restart is forgotten",
         ("I22",),
     ),
     Fault(
         "journey-lost-on-restart",
         ENGINE,
-        "                name, asked, state, remembered",
-        "                name, asked, Unadopted(state.past.attempt) if isinstance(state, Ramping) else state,"
+        "Rollout(name, asked, state, remembered",
+        "Rollout(name, asked, Unadopted(state.past.attempt) if isinstance(state, Ramping) else state,"
         " remembered",
         "a restart forgets what is under way",
         ("D3", "I2", "I4", "I20"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rollout.core.model import Cause, Held, Probe, Ramping, RollingBack, Rung, Steady
+from rollout.core.model import Cause, Held, Probe, Ramping, RollingBack, Rung, Split, Steady
 from rollout.core.reason import Reason
 from rollout.simulation.events import Event, Recorded, Wrote
 from rollout.simulation.referee.book import Book, Violation
@@ -22,12 +22,13 @@ LOOKS = 5
 
 @dataclass(slots=True)
 class _Rung:
-    """What a route had served when its present weight was written, and when its journey began; the rung that
-    was left last.
+    """What a route had served when its present weight was first written, and when its journey began; that
+    weight, and the rung that was left last.
     """
 
     served: dict[str, tuple[int, int]] = field(default_factory=dict)
     begun: dict[str, tuple[int, int]] = field(default_factory=dict)
+    split: Split | None = None
     left: Rung | None = None
 
 
@@ -55,8 +56,9 @@ class Truth:
         raised = is_raise(event, found)
         if now and raised and found.exposure(event.before):
             yield from self._judge(event, found, rung, now)
-        if raised or not found.exposure((event.split,)):  # what corrects a foreign hand begins no rung
-            rung.served = now
+        home = not found.exposure((event.split,))
+        if home or (raised and event.split != rung.split):  # what mends a foreign hand's deed begins no rung
+            rung.served, rung.split = now, event.split
         rung.left = None
 
     def _of(self, name: str) -> _Rung:

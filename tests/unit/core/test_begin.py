@@ -256,7 +256,7 @@ def test_a_suspect_canary_does_not_double():
     world = probing(10, rate=2000.0, failing={V1: 0.01})
     world.count("edge-1", V2, 2, 2)
     for decision in world.looks(3):
-        assert decision.reason is Reason.PROBING
+        assert decision.reason is Reason.SUSPECT
         assert 2 < float(decision.facts["odds"]) < 100
     assert world.weight == 10
 
@@ -293,8 +293,8 @@ def test_a_probe_is_never_aimed_downward():
     assert world.weight == 100
 
 
-@pytest.mark.parametrize("spoil", ["failing", "hanging"])
-def test_a_probe_is_not_aimed_over_a_bad_look(spoil):
+@pytest.mark.parametrize(("spoil", "reason"), [("failing", Reason.SUSPECT), ("hanging", Reason.PROBING)])
+def test_a_probe_is_not_aimed_over_a_bad_look(spoil, reason):
     """The rate is known, but the canary's few requests failed or hang."""
     world = probing(1, aimed=False, rate=0.0)
     if spoil == "hanging":
@@ -303,5 +303,5 @@ def test_a_probe_is_not_aimed_over_a_bad_look(spoil):
     else:
         world.count("edge-1", V2, 2, 2)
     world.count("edge-1", V1, 4000, 40)
-    assert world.look().reason is Reason.PROBING
+    assert world.look().reason is reason
     assert world.weight == 1

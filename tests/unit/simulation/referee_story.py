@@ -229,7 +229,9 @@ class Story:
     def go_home(self, cause: Cause = Cause.WORSE, reason: Reason = Reason.WORSE) -> Story:
         """Record it; the write is another word."""
         if cause in (Cause.WORSE, Cause.OVER_LIMIT):
-            self.behave(1.0)
+            self.behave(1.0).serve(10, failed=10)
+        elif cause is Cause.CHANGED:
+            self.accept(replace(POLICY, steps=POLICY.steps[1:]))
         return self.read().record(home(cause), reason, writes=split(0))
 
 
