@@ -6,6 +6,7 @@ No vendor's name, status code or exception crosses a port. A port that cannot an
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -46,6 +47,10 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
+        ...
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Until the event is set, at most so many seconds."""
         ...
 
 

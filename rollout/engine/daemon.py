@@ -115,13 +115,7 @@ class Daemon:
             self._wake.clear()
             wait = min(self._due[0][0] - clock.monotonic(), BEAT) if self._due else BEAT
             if wait > 0:
-                sleeping, waking = (
-                    asyncio.ensure_future(clock.sleep(wait)),
-                    asyncio.ensure_future(self._wake.wait()),
-                )
-                await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
-                sleeping.cancel()
-                waking.cancel()
+                await clock.wait(self._wake, wait)
 
     def _beat_now(self) -> None:
         now = self._engine.clock.monotonic()

@@ -71,13 +71,7 @@ class Outside:
 class Engine:
     """Everything that a pass needs, and every rollout. Build it with ``wiring``."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        outside: Outside,
-        remembered: Remembered,
-        shout: Shout,
-    ) -> None:
+    def __init__(self, settings: Settings, outside: Outside, remembered: Remembered, shout: Shout) -> None:
         clock, journal, sources = outside.clock, outside.journal, outside.sources
         self.settings = settings
         self.clock = clock
@@ -87,6 +81,7 @@ class Engine:
         self.catalogue = Catalogue()
         self.changed: Callable[[Rollout], None] = lambda _: None
         self.driven = False
+        self._over = ""
         self._ports = sources
         self._parser = outside.parser
         self._polling = {name: asyncio.Lock() for name in sources}
@@ -179,7 +174,8 @@ class Engine:
             rollout.answer(order, f"not done: looking at it fails ({why}); it is done as soon as that works")
 
     def excuse(self, why: str) -> None:
-        """Tell all who wait for an answer why there is none."""
+        """Tell all who wait for an answer, or will, why there is none."""
+        self._over = why
         for rollout in self.rollouts.values():
             for order in list(rollout.answers):
                 rollout.answer(order, f"not done: {why}")
@@ -370,6 +366,8 @@ class Engine:
         rollout.answers[given.id] = answer
         rollout.orders.append(given)
         self.look_soon(rollout)
+        if self._over:
+            self.excuse(self._over)
         if self.driven:
             return await answer
         while not answer.done():

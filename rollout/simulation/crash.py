@@ -43,7 +43,7 @@ REFERENCES = {
     "people change their minds": _plan(
         3,
         Deed(0.5, "ask", "jazz", "v2"),
-        Deed(9.0, "ask", "jazz", "v3"),
+        Deed(6.5, "ask", "jazz", "v3"),
         Deed(0.5, "ask", "metal", "v2"),
         Deed(9.0, "abort", "metal"),
         Deed(16.0, "ask", "metal", "v3"),

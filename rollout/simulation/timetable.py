@@ -10,6 +10,22 @@ from typing import Any
 from rollout.ports import Clock, Job
 
 
+class _Told:
+    """A bug inside is told to the loop, and goes no further."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, bug: BaseException | None, _trace: object) -> bool:
+        if isinstance(bug, Exception):
+            about = {"message": f"the job {self._name} failed", "exception": bug}
+            asyncio.get_running_loop().call_exception_handler(about)
+        return isinstance(bug, Exception)
+
+
 class SimulatedTimetable:
     """``ports.Timetable``: a task for each job, which sleeps until it is due. Jitter is left out."""
 
@@ -64,11 +80,9 @@ class SimulatedTimetable:
         if self._stopped or name in self._under_way:
             return
         self._under_way.add(name)
-        [bug] = await asyncio.gather(self._jobs[name][1](), return_exceptions=True)
+        with _Told(name):
+            await self._jobs[name][1]()
         self._under_way.discard(name)
-        if bug is not None:
-            about = {"message": f"the job {name} failed", "exception": bug}
-            asyncio.get_running_loop().call_exception_handler(about)
 
     async def _once(self, at: datetime, job: Job) -> None:
         await self._clock.sleep(self._until(at))

@@ -149,6 +149,11 @@ class WatchedClock:
         await self._clock.sleep(seconds)
         await self._process.alive()
 
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Until it is set, at most so long; the dead do not wake."""
+        await self._clock.wait(event, seconds)
+        await self._process.alive()
+
 
 class WatchedSource:
     """Git."""

@@ -1,6 +1,7 @@
 """A clock that stands still until it is moved."""
 
 import asyncio
+import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -22,6 +23,10 @@ class FakeClock:
 
     async def sleep(self, seconds: float) -> None:
         self.advance(seconds)
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        if not event.is_set():
+            await self.sleep(seconds)
 
     def advance(self, seconds: float) -> None:
         self._seconds += seconds
@@ -49,3 +54,8 @@ class QuickClock(FakeClock):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self._speed)
+
+    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds / self._speed):
+                await event.wait()

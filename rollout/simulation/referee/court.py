@@ -56,6 +56,7 @@ class Court:
         self.observe = False
         self.calm = False
         self.faults: Counter[tuple[str, str]] = Counter()
+        self.raging: set[str] = set()
         self.ready: dict[str, int] = {}
         self.failing: dict[str, float] = {}
         self.ever_failed: set[str] = set()
@@ -90,7 +91,7 @@ class Court:
 
     def on(self, *kinds: str) -> bool:
         """Is one of these faults on?"""
-        return any(count > 0 and kind in kinds for (kind, _), count in self.faults.items())
+        return not self.raging.isdisjoint(kinds)
 
     @property
     def is_slow(self) -> bool:
@@ -141,6 +142,7 @@ class Court:
                 self.ever_failed |= {event.backend} if event.failing else set()
             case Fault():
                 self.faults[event.kind, event.subject] = int(event.on)
+                self.raging = {kind for (kind, _), on in self.faults.items() if on}
                 self.disk_at = event.at if event.kind in ("disk full", "disk hangs") else self.disk_at
                 self.slow_at = event.at if event.kind == "disk slow" else self.slow_at
             case Bug():

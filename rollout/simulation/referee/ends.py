@@ -115,7 +115,7 @@ def of_the_dead(event: Event, court: Court) -> Iterator[Violation]:
 
 def _condemnable(court: Court, book: Book, ramp: Ramping) -> bool:
     canary, read = ramp.canary.backend, book.read
-    if not court.alive or court.at - court.started_at < DEAD or any(court.faults.values()) or book.broken:
+    if not court.alive or court.at - court.started_at < DEAD or court.raging or book.broken:
         return False
     if not book.confirmed or not isinstance(read, MeshSeen) or min(read.ready.values(), default=0) == 0:
         return False
