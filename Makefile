@@ -52,6 +52,7 @@ check: setup ## format, lint, types, import contracts and the quick tests (about
 test: check ## check, then 2,000 simulated worlds, planted faults, and end to end on real git and real Envoy
 	@echo "== worlds"
 	@$(BIN)/python -m rollout.simulation --runs $(RUNS) --jobs $(JOBS) --complete
+	@$(BIN)/python -m rollout.simulation --deaths --jobs $(JOBS)
 ifneq ($(PLANTED),)
 	@echo "== planted faults"
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(PLANTED)

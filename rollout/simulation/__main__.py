@@ -8,6 +8,7 @@ import os
 import sys
 from collections import Counter
 
+from rollout.simulation.crash import matrix
 from rollout.simulation.plan import draw
 from rollout.simulation.swarm import Tally, judge_plan, shrink, story, swarm
 
@@ -20,7 +21,19 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (all cores)")
     parser.add_argument("--complete", action="store_true", help="1 also when a row, pair or cell was not met")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+    parser.add_argument("--deaths", action="store_true", help="kill the daemon at each write instead")
     chosen = parser.parse_args()
+    return _deaths(chosen.jobs) if chosen.deaths else _worlds(chosen)
+
+
+def _deaths(jobs: int) -> int:
+    count, diverging = matrix(jobs)
+    print(*diverging, sep="\n", end="\n" if diverging else "")
+    print(f"{count} deaths (each write, before it, unheard and after it), {len(diverging)} divergences")
+    return 1 if diverging else 0
+
+
+def _worlds(chosen: argparse.Namespace) -> int:
     tally = Tally()
     for verdict in swarm(range(chosen.seed, chosen.seed + chosen.runs), chosen.jobs):
         tally.add(verdict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from rollout.core.past import past_of
@@ -17,6 +18,7 @@ from rollout.simulation.world import SINKS, World
 TERMS = Terms(((10, 8.0), (100, 8.0)))
 TWO = (("jazz", TERMS), ("metal", TERMS))
 CALM = 40.0
+BATCH = 20
 
 
 def _plan(number: int, *deeds: Deed) -> Plan:
@@ -97,6 +99,23 @@ def points(plan: Plan) -> list[Cut]:
     """Each write of the reference run, on each side."""
     _, writes, _ = run(plan)
     return [Cut(number, side) for number in range(1, writes + 1) for side in Side]
+
+
+def matrix(jobs: int) -> tuple[int, list[str]]:
+    """All points of all reference runs: how many there are, and where one diverges."""
+    batches = [
+        (name, cuts[start : start + BATCH])
+        for name, cuts in ((name, points(plan)) for name, plan in REFERENCES.items())
+        for start in range(0, len(cuts), BATCH)
+    ]
+    with ProcessPoolExecutor(jobs) as pool:
+        found = list(pool.map(_diverging, batches))
+    return sum(len(cuts) for _, cuts in batches), [one for part in found for one in part]
+
+
+def _diverging(batch: tuple[str, list[Cut]]) -> list[str]:
+    name, cuts = batch
+    return [f"{name}: {what}" for what in divergences(REFERENCES[name], cuts)]
 
 
 def divergences(plan: Plan, cuts: list[Cut]) -> Iterator[str]:
