@@ -1,4 +1,6 @@
-"""How long the present rung can have baked: seconds between samples that bear witness."""
+"""How long the present rung can have baked: seconds between samples that bear witness, and that a look saw
+to its end.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,20 @@ def sampled(court: Court, event: Sampled) -> None:
             if ramp is None or ramp.canary.backend not in question.backends:
                 continue
             if not hasattr(answer, "series") or _quiet(court, event, book):
-                book.sampled_at = event.at - DEADLINE  # the next good look bears witness since this one
+                # the next good look bears witness since this one
+                book.sampled_at, book.sample = event.at - DEADLINE, None
                 continue
-            if book.sampled_at is not None and book.confirmed:
-                book.proof += min(event.at - book.sampled_at, LONGEST_LOOK)
-            book.sampled_at = event.at
+            before = book.sampled_at if book.confirmed else None
+            gained = 0.0 if before is None else min(event.at - before, LONGEST_LOOK)
+            book.sample = (event.at, gained)
+
+
+def looked(book: Book, *, whole: bool) -> None:
+    """The look that a sample was for is over; one that broke saw nothing."""
+    if whole and book.sample is not None:
+        book.sampled_at, gained = book.sample
+        book.proof += gained
+    book.sample = None
 
 
 def _quiet(court: Court, event: Sampled, book: Book) -> bool:

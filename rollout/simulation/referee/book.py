@@ -82,6 +82,8 @@ class Book:
     proof: float = 0.0
     """Seconds in which the present rung can have baked at the most."""
     sampled_at: float | None = None
+    sample: tuple[float, float] | None = None
+    """Of the look under way: when, and the seconds of proof that it is worth."""
     served: dict[str, int] = field(default_factory=dict)
     fresh_rung: bool = True
     haste: str = ""
@@ -100,6 +102,11 @@ class Book:
     quiet_since: float | None = None
     broken: bool = False
     """The last look at it hit a bug."""
+
+    @property
+    def proven(self) -> float:
+        """Proof, that of the look under way included."""
+        return self.proof + (self.sample[1] if self.sample else 0.0)
 
     @property
     def ramp(self) -> Ramping | None:

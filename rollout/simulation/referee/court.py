@@ -39,7 +39,7 @@ from rollout.simulation.events import (
     Started,
     Wrote,
 )
-from rollout.simulation.referee.bake import sampled
+from rollout.simulation.referee.bake import looked, sampled
 from rollout.simulation.referee.book import GUILTY, Book, weight_of
 
 
@@ -147,6 +147,7 @@ class Court:
                 self.slow_at = event.at if event.kind == "disk slow" else self.slow_at
             case Bug():
                 self.book(event.name).broken = True
+                looked(self.book(event.name), whole=False)
             case Calm():
                 self.calm = True
             case _:
@@ -190,7 +191,7 @@ class Court:
             self._froze(freeze)
         self.unheard_freezes.clear()
         for book in self.books.values():
-            book.looked_at = book.sampled_at = book.blind_since = None
+            book.looked_at = book.sampled_at = book.sample = book.blind_since = None
             book.unused.clear()
             if event.since is not None:
                 self._forget(book, event, event.since)
@@ -310,7 +311,7 @@ class Court:
         if book.fresh_rung:
             book.served = {backend: completed for backend, completed, _ in event.served}
             book.fresh_rung, book.proof, book.quiet_since = False, 0.0, None
-        book.sampled_at = book.lowered = None
+        book.sampled_at = book.sample = book.lowered = None
         book.fenced = True
         book.writes.append(event.at)
         if event.split.sole is not None and event.split.sole == book.home:
@@ -337,6 +338,7 @@ class Court:
         book = self.book(event.name)
         book.looked_at, book.looked = event.at, event
         book.broken = event.decision.reason is Reason.BROKEN
+        looked(book, whole=not book.broken)
         blind = event.decision.reason is Reason.BLIND
         book.blind_since = (book.blind_since if book.blind_since is not None else event.at) if blind else None
 

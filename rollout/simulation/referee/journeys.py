@@ -108,8 +108,8 @@ def _proved(event: Recorded, court: Court, book: Book) -> Said:
     if not isinstance(was, Ramping) or not isinstance(was.rung, Stage) or court.hasty(event):
         return
     bake = was.policy.steps[was.rung.step].bake
-    if not was.policy.observe and not court.observe and book.proof < bake - LOOK:
-        yield "I2", f"left a step after {book.proof:.1f} s with evidence, its bake is {bake:g} s"
+    if not was.policy.observe and not court.observe and book.proven < bake - LOOK:
+        yield "I2", f"left a step after {book.proven:.1f} s with evidence, its bake is {bake:g} s"
 
 
 def _held(event: Recorded, court: Court, book: Book) -> Said:
