@@ -88,6 +88,7 @@ class Elements:
         world, route = self._world, self._world.routes[deed.subject]
         if world.objects.splits(route):
             world.objects.claim(route, world.memory.epoch + 100)
+            self._edited(route)
 
     def set_mesh_away(self, _deed: Deed, on: bool) -> None:
         self._world.objects.down = "connection refused" if on else ""

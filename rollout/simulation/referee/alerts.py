@@ -49,7 +49,7 @@ class Ears:
                 self._owe(tuple((sink, alert.key) for sink, alert in event.alerts), event.source, event.at)
             case Shouted():
                 self._shouted.add((event.sink, event.alert.key))
-                if not court.on(*DISK) and event.at - court.disk_at > DISK_PAST:
+                if not (court.on(*DISK) or court.is_slow) and event.at - court.disk_at > DISK_PAST:
                     said = f"is told past a journal that works: {event.alert.key}"
                     yield Violation(event.at, "I6", event.alert.rollout, said)
             case Delivered():
@@ -87,6 +87,8 @@ class Ears:
         """Two journeys never share an alert's key: the second one's would be taken for told."""
         attempt = attempt_of(event.record.decision.state)
         for pair in pairs:
+            if not pair[1].startswith(f"{event.record.name}/"):
+                continue  # it is everybody's
             if self._journeys.setdefault(pair, attempt) != attempt:
                 said = f"{pair[1]} was owed for an earlier journey"
                 yield Violation(event.at, "I6", event.record.name, said)

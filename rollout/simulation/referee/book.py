@@ -13,6 +13,7 @@ from rollout.core.model import (
     Policy,
     Ramping,
     Revision,
+    Rung,
     Split,
     Stage,
     State,
@@ -81,12 +82,16 @@ class Book:
     raised: Counter[tuple[int, int]] = field(default_factory=Counter)
     proof: float = 0.0
     """Seconds in which the present rung can have baked at the most."""
+    left: tuple[Rung | None, float] = (None, 0.0)
+    """The rung before, and its proof."""
     sampled_at: float | None = None
     sample: tuple[float, float] | None = None
     """Of the look under way: when, and the seconds of proof that it is worth."""
     served: dict[str, int] = field(default_factory=dict)
     fresh_rung: bool = True
     haste: str = ""
+    promoted_at: float | None = None
+    """When a person's promote was obeyed last."""
     aborted_at: float | None = None
     forgotten: bool = False
     fenced: bool = False

@@ -51,7 +51,7 @@ class Court:
         self.alive = False
         self.started_at = 0.0
         self.unheard: Accepted | None = None
-        self.unheard_freezes: list[Froze] = []
+        self.unheard_freezes: dict[str, Froze] = {}
         self.epoch = 0
         self.observe = False
         self.calm = False
@@ -157,9 +157,10 @@ class Court:
         """By people."""
         match event:
             case Froze(told=True):
+                self.unheard_freezes.pop(event.freeze.name, None)
                 self._froze(event)
             case Froze(landed=True):
-                self.unheard_freezes.append(event)
+                self.unheard_freezes[event.freeze.name] = event
             case Ordered(landed=True):
                 self.orders[event.order.id] = (event.at, event.order)
                 if event.order.verb is Verb.ABORT and event.told:
@@ -187,7 +188,7 @@ class Court:
         if self.unheard is not None and event.since is None:
             self._accepted(self.unheard)
         self.unheard = None
-        for freeze in self.unheard_freezes:
+        for freeze in self.unheard_freezes.values():
             self._froze(freeze)
         self.unheard_freezes.clear()
         for book in self.books.values():
@@ -219,7 +220,9 @@ class Court:
         book.state = decision.state if decision else Unadopted()
         book.reason = decision.reason if decision else None
         book.stable = book.home or book.stable
-        book.lowered, book.haste, book.looked = None, "", None
+        book.lowered, book.looked = None, None
+        # a copy from after a promote may not know yet what came of it
+        book.haste = "one" if book.promoted_at is not None and book.promoted_at <= since else ""
         if book.aborted_at is not None and book.aborted_at > since:
             book.aborted_at = None
         book.begun, book.paused = book.ramp.policy if book.ramp else None, False
@@ -259,10 +262,13 @@ class Court:
         was = before.was if isinstance(before, Held) else before
         fresh = not isinstance(was, Ramping) or was.past.attempt != after.past.attempt
         if fresh:
-            book.lowered, book.haste, book.aborted_at = None, "", None
+            book.lowered, book.haste, book.promoted_at, book.aborted_at = None, "", None, None
             book.begun, book.paused = after.policy, False
         if fresh or was.rung != after.rung:  # type: ignore[union-attr]
-            book.proof, book.fresh_rung = 0.0, True
+            # a record that came late said more than its daemon did, and is taken back
+            back = book.proof + book.left[1] if not fresh and book.left[0] == after.rung else 0.0
+            book.left = (getattr(was, "rung", None), book.proof)
+            book.proof, book.fresh_rung = back, True
             if book.haste == "one":
                 book.haste = ""
 
@@ -281,7 +287,7 @@ class Court:
                 case Verb.PAUSE:
                     book.paused = True
                 case Verb.PROMOTE:
-                    book.haste = "all" if order.argument == "full" else "one"
+                    book.haste, book.promoted_at = "all" if order.argument == "full" else "one", event.at
                 case Verb.RESUME:
                     book.lowered, book.paused = None, False
                     book.raised.clear()
@@ -377,13 +383,16 @@ class Court:
 
     def _policies(self, policies: dict[str, Policy]) -> None:
         keys = Counter(policy.route.key for policy in policies.values())
-        self.clashing = {key: self.clashing.get(key, self.at) for key, count in keys.items() if count > 1}
+        before = self.clashing
+        self.clashing = {key: before.get(key, self.at) for key, count in keys.items() if count > 1}
         for name in {**self.books, **policies}:
             book, policy = self.book(name), policies.get(name)
             if policy != book.policy:
                 book.policy_at = self.at
                 book.looked_at = book.looked_at if book.policy else self.at
-            if policy is not None and not book.key:
+            if book.key in before and book.key not in self.clashing:
+                book.looked_at = self.at
+            if policy is not None and (not book.key or isinstance(book.state, Unadopted)):
                 book.key = policy.route.key
             if policy is None and book.policy is not None:
                 book.gone_at = self.at

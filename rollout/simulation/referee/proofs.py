@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rollout.core.model import Cause, Held, Probe, Ramping, RollingBack, Rung, Split, Steady
+from rollout.core.model import Cause, Held, Probe, Ramping, RollingBack, Rung, Split
 from rollout.core.reason import Reason
 from rollout.simulation.events import Event, Recorded, Wrote
 from rollout.simulation.referee.book import Book, Violation
@@ -55,7 +55,7 @@ class Truth:
         yield from self._blamed(event, found, rung, now)
         raised = is_raise(event, found)
         if now and raised and found.exposure(event.before):
-            yield from self._judge(event, found, rung, now)
+            yield from self._judge(event, court, found, rung, now)
         home = not found.exposure((event.split,))
         if home or (raised and event.split != rung.split):  # what mends a foreign hand's deed begins no rung
             rung.served, rung.split = now, event.split
@@ -79,14 +79,15 @@ class Truth:
             yield Violation(event.at, "M1", book.name, said)
 
     def _judge(
-        self, event: Wrote, book: Book, rung: _Rung, now: dict[str, tuple[int, int]]
+        self, event: Wrote, court: Court, book: Book, rung: _Rung, now: dict[str, tuple[int, int]]
     ) -> Iterator[Violation]:
         canary = next((name for name, _ in event.split.shares if name != book.stable), "")
         stable = next((name for split in event.before for name, _ in split.shares if name != canary), "")
         (canary_n, canary_x), (stable_n, stable_x) = (_since(rung, now, name) for name in (canary, stable))
-        lost = isinstance(book.state, Steady) and book.reason is not Reason.PROMOTED
+        lost = event.split.sole == book.home and book.reason is not Reason.PROMOTED
         if (
             not lost  # a promotion whose last write was lost is made all the same: nobody judges it any more
+            and not court.on("metrics stale")  # who begins to repeat himself is not doubted at once
             and min(canary_n, stable_n) >= ENOUGH
             and canary_x >= GRAVE * canary_n
             and stable_x <= SOUND * stable_n

@@ -11,6 +11,8 @@ from rollout.simulation.referee.court import Court
 
 IN_FLIGHT = 2.0
 """Seconds in which a write that was under way may still land."""
+SLOW = 0.25
+"""The same at a mesh that is slow."""
 
 
 def of_writes(event: Event, court: Court) -> Iterator[Violation]:
@@ -113,7 +115,9 @@ def _authorised(event: Wrote, court: Court, book: Book) -> Said:
         book.raised[state.past.attempt, weight_of(state)] += 1
         if book.raised[state.past.attempt, weight_of(state)] > 1:
             yield "I4", f"raised to {weight_of(state) / 100:g} % a second time in the same journey"
-    if not promoted and court.frozen_at(book.name) is not None:
+    frozen = court.frozen_at(book.name)
+    under_way = SLOW if court.on("mesh slow") else 0.0
+    if not promoted and frozen is not None and event.at - frozen > under_way:
         yield "I9", f"{event.split} while it is frozen"
     if isinstance(state, Held) and state.why is not Why.LOWERED:
         yield "I9", f"{event.split} while it is held"
