@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TAKEN = 0.3
 """The share that a foreign hand gives to a canary."""
+HALF = 0.5
+"""What arrives of a canary's share where traffic leans to stable."""
 SLOW = 0.2
 """Seconds that a slow disk or mesh takes: a look has still its time."""
 
@@ -164,7 +166,13 @@ class Elements:
             self._world.log.add(Behaves(self._world.now, backend, failing))
 
     def set_traffic_strays(self, deed: Deed, on: bool) -> None:
-        (self._world.traffic.strays.add if on else self._world.traffic.strays.discard)(deed.subject)
+        self._arrives(deed, 0.0 if on else 1.0)
+
+    def set_traffic_leans(self, deed: Deed, on: bool) -> None:
+        self._arrives(deed, HALF if on else 1.0)
+
+    def _arrives(self, deed: Deed, part: float) -> None:
+        self._world.traffic.arrives[deed.subject] = part
 
     def set_no_traffic(self, deed: Deed, on: bool) -> None:
         self._world.traffic.rate[deed.subject] = 0.0 if on else self._world.plan.rate

@@ -34,6 +34,7 @@ ENDURING = (
     Kind("proxy lags", ("M2",), of="proxy", endures=True),
     Kind("proxy away", ("E1",), of="proxy", endures=True),
     Kind("traffic strays", ("M3", "R5", "T6"), of="service", endures=True),
+    Kind("traffic leans", ("M3", "T6"), of="service", endures=True),
     Kind("no traffic", ("S5", "R3"), of="service", endures=True),
     Kind("metrics away", ("E3", "R2", "N1"), endures=True),
     Kind("metrics silent", ("E1", "E3"), of="proxy", endures=True),

@@ -61,12 +61,47 @@ def second_chance(chance: random.Random, name: str, at: float) -> list[Deed]:
 
 
 def stillborn(chance: random.Random, _name: str, _at: float) -> list[Deed]:
-    """The first policies are taken; before they are looked at, disk and git fail and the daemon dies."""
+    """The first policies are taken; before a look at them is recorded, the daemon dies, and git is away."""
     return [
-        Deed(0.0, "disk full", seconds=chance.uniform(0.6, 2.0)),
-        Deed(0.5, "git away", seconds=60.0),
-        Deed(0.5, "kill", argument="2"),
+        Deed(0.0, "disk slow", seconds=2.0),
+        Deed(0.25, "git away", seconds=60.0),
+        Deed(chance.uniform(0.25, 0.35), "kill", argument="2"),
     ]
 
 
-THEMES: tuple[Theme, ...] = (both_fall, dither, meddle, two_minds, last_word, second_chance, stillborn)
+def stumble(chance: random.Random, name: str, at: float) -> list[Deed]:
+    """Looks break, again and again, each time for a little less than what is told."""
+    begins = (at + 5.5 * number + chance.uniform(0.0, 1.0) for number in range(8))
+    return [Deed(begin, "bug", name, seconds=chance.uniform(3.2, 4.4)) for begin in begins]
+
+
+def hush(chance: random.Random, _name: str, at: float) -> list[Deed]:
+    """Of three proxies, two do not answer while a canary is on its way."""
+    seconds = chance.uniform(15.0, 30.0)
+    return [Deed(at, "metrics silent", proxy, seconds=seconds) for proxy in ("proxy-1", "proxy-2")]
+
+
+def dark(chance: random.Random, name: str, at: float) -> list[Deed]:
+    """Somebody asks for another version, and soon nobody counts, for longer than any may be blind."""
+    return [
+        Deed(at, "ask", name, chance.choice(("v2", "v3", "v4"))),
+        Deed(at + chance.uniform(5.0, 9.0), "metrics away", seconds=chance.uniform(35.0, 65.0)),
+    ]
+
+
+def lean(chance: random.Random, name: str, at: float) -> list[Deed]:
+    """The canary gets requests, and far fewer than its weight."""
+    return [Deed(at, "traffic leans", name, seconds=chance.uniform(15.0, 40.0))]
+
+
+def hurry(chance: random.Random, name: str, at: float) -> list[Deed]:
+    """Somebody commits while the disk is full, and it is well again before git is asked again."""
+    begins = (at + 9.0 * number for number in range(3))
+    full = [Deed(begin, "disk full", seconds=chance.uniform(3.2, 5.8)) for begin in begins]
+    return [*full, *(Deed(one.at + 0.1, "ask", name, chance.choice(("v2", "v3", "v4"))) for one in full)]
+
+
+THEMES: tuple[Theme, ...] = (
+    both_fall, dither, meddle, two_minds, last_word, second_chance, stillborn, stumble, hush, dark, lean,
+    hurry,
+)  # fmt: skip

@@ -29,7 +29,8 @@ class Arm:
 @dataclass
 class Traffic:
     """``rate`` requests per second to each service, ``failing`` the share of each backend's that fail,
-    ``incident`` a share of each service's besides, ``strays``: services whose canary never sees a request.
+    ``incident`` a share of each service's besides, ``arrives``: the part of a service's canary's share
+    that it sees; stable sees the rest.
     ``panics``: backends that get and answer requests though no endpoint is ready, as Envoy does in panic.
     ``stale``: what is counted is not shown until it is over.
     """
@@ -42,7 +43,7 @@ class Traffic:
     rate: dict[str, float] = field(default_factory=dict)
     failing: dict[str, float] = field(default_factory=dict)
     incident: dict[str, float] = field(default_factory=dict)
-    strays: set[str] = field(default_factory=set)
+    arrives: dict[str, float] = field(default_factory=dict)
     panics: set[str] = field(default_factory=set)
     stale: bool = False
     arms: dict[str, Arm] = field(default_factory=dict)
@@ -71,7 +72,8 @@ class Traffic:
 
     def _serve(self, proxy: str, service: str, split: Split, seconds: float) -> None:
         for position, (backend, weight) in enumerate(split.shares):
-            share = weight / FULL if service not in self.strays else float(position == 0)
+            part = self.arrives.get(service, 1.0)
+            share = part * weight / FULL + (1.0 - part) * (position == 0)
             expected = self.rate[service] * seconds * share
             number = int(expected + self.chance.random())
             if not number:

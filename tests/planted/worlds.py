@@ -191,7 +191,7 @@ EVIDENCE = (
         "elapsed = None if rollout.looked_at is None else monotonic - rollout.looked_at",
         "elapsed = None if rollout.looked_at is None else now.timestamp() - rollout.wall_at",
         "a clock that jumps is time that has passed",
-        ("I2", "I17", "I14"),
+        ("M1", "I2", "I17", "I14"),
     ),
     Fault(
         "traffic-need-not-follow",
@@ -215,7 +215,7 @@ EVIDENCE = (
         "evidence=tuple(map(judge.anew, state.evidence)),",
         "evidence=state.evidence,",
         "the requests of one step pass the next",
-        ("R3",),
+        ("I2", "R3"),
     ),
     Fault(
         "requests-from-before-the-weight",
@@ -239,7 +239,7 @@ EVIDENCE = (
         "if younger or new.completed < old.completed:",
         "if younger and new.completed > 10**12:",
         "a counter that began anew counts backwards",
-        ("BUG", "R3", "M1", "I20"),
+        ("G14", "BUG", "R3", "M1", "I20"),
     ),
     Fault(
         "missing-proxies-are-healthy",
@@ -274,7 +274,7 @@ EVIDENCE = (
         "if not look.silence or look.weight == NOTHING or state.clock.blind < rule.hold:",
         "if not look.silence or look.weight == NOTHING or state.clock.blind < 1e9:",
         "the deadline of blindness never comes",
-        ("I14",),
+        ("I20", "I14"),
     ),
     Fault(
         "blindness-is-forgotten",
@@ -418,7 +418,7 @@ HANDS = (
         "    if reads < READS:\n",
         "    if reads < READS * 10**6:\n",
         "more than was authorised stays",
-        ("I20",),
+        ("T3", "I20"),
     ),
     Fault(
         "fence-ignored",
@@ -442,7 +442,7 @@ HANDS = (
         " and seen.mesh.writes <= state.past.writes:",
         ":",
         "an old copy of the same life's journal writes on",
-        ("Q2",),
+        ("I3", "Q2"),
     ),
     Fault(
         "moved-is-written-again",
@@ -561,7 +561,7 @@ GIT = (
         "    if not _same_or_tighter(state.policy, asked):\n",
         "    if state.policy.route != asked.route or state.policy.revision != asked.revision:\n",
         "other steps go on from the middle of the old ones",
-        ("I2", "I4", "BUG"),
+        ("P6", "I20", "I2", "I4", "BUG"),
     ),
     Fault(
         "tighter-is-not-heard",
@@ -606,7 +606,7 @@ MEMORY = (
         "    return not trouble or goes_home\n",
         "    return True\n",
         "weight rises on what no disk remembers",
-        ("I15",),
+        ("I6", "I15"),
     ),
     Fault(
         "step-on-restart",
@@ -640,7 +640,7 @@ MEMORY = (
         "Rollout(name, asked, Unadopted(state.past.attempt) if isinstance(state, Ramping) else state,"
         " remembered",
         "a restart forgets what is under way",
-        ("D3", "I2", "I4", "I20"),
+        ("D1", "D3", "I2", "I4", "I20"),
     ),
 )
 
@@ -787,20 +787,4 @@ NEIGHBOURS = (
 )
 
 WORLDS = (*RISING, *EVIDENCE, *HOMEWARD, *HANDS, *GIT, *MEMORY, *PEOPLE, *NEIGHBOURS)
-UNSEEN = {
-    "raise-what-was-held-meanwhile": "a freeze while a raise is being recorded is too rare in a world",
-    "first-sample-counts": "the first look has no rung yet, so its requests are not asked for",
-    "rejected-by-a-change": "nobody asks why a revision is rejected when a policy changed",
-    "fence-ignored-by-the-new": "a journal is seldom lost while its policies have routes with a mark",
-    "moved-is-written-again": "nobody edits between a read and its write",
-    "tighter-is-not-heard": "no law says that a tighter limit holds without a way home",
-    "changed-keeps-its-proof": "the record already bears the new policy when its proof is weighed",
-    "orders-lost-on-restart": "a death between an order and its look is too rare in a world",
-    "told-before-recorded": "what was shouted is excused, also while the disk works",
-    "journeys-share-a-key": "no law compares the transitions of two journeys with what was told",
-    "abort-after-promote": "whichever is heard first, the abort's state wins: only the answers differ",
-    "pause-is-swallowed": "a pause is believed from the record, not from the order",
-    "unrecorded-is-done": "the first poll brings the policies back",
-}
-"""Faults that no world has shown yet, and what the worlds or the referee seem to lack."""
 BY_NAME = {fault.name: fault for fault in WORLDS}

@@ -26,6 +26,7 @@ LAWS = (
     ends.of_rest,
     ends.of_bugs,
     ends.of_blindness,
+    ends.of_the_held,
     ends.of_silent_homes,
     ends.of_the_dead,
     ends.of_the_end,

@@ -4,11 +4,12 @@ to its end.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from rollout.core.model import FULL
+from rollout.core.model import FULL, Sample
 from rollout.simulation.events import Sampled
-from rollout.simulation.referee.book import Book
+from rollout.simulation.referee.book import Book, weight_of
 
 if TYPE_CHECKING:
     from rollout.simulation.referee.court import Court
@@ -19,6 +20,9 @@ DEADLINE = 0.5
 """Seconds that a look may wait for an answer."""
 LONGEST_LOOK = 2.5
 """Seconds between two samples of which a look can have counted bake."""
+WINDOW, WINDOWS = 130.0, 4
+"""Requests that a realised share is weighed by, a few more than are needed; and so many such weighings, after
+which a share that is far from the weight must have been seen."""
 HANG = 0.6
 """Seconds after which an answer that does not come is silence."""
 
@@ -30,13 +34,13 @@ def sampled(court: Court, event: Sampled) -> None:
             ramp = book.ramp
             if ramp is None or ramp.canary.backend not in question.backends:
                 continue
-            if not hasattr(answer, "series") or _quiet(court, event, book):
+            if not isinstance(answer, Sample) or _few(answer) or _quiet(court, event, book):
                 # the next good look bears witness since this one
                 book.sampled_at, book.sample = event.at - DEADLINE, None
                 continue
             before = book.sampled_at if book.confirmed else None
             gained = 0.0 if before is None else min(event.at - before, LONGEST_LOOK)
-            book.sample = (event.at, gained)
+            book.sample = (event.at, gained if _follows(court, book, gained) else 0.0)
 
 
 def looked(book: Book, *, whole: bool) -> None:
@@ -45,6 +49,23 @@ def looked(book: Book, *, whole: bool) -> None:
         book.sampled_at, gained = book.sample
         book.proof += gained
     book.sample = None
+
+
+def _few(answer: Sample) -> bool:
+    """Do so few proxies answer that they speak for nobody, whatever each of them carries?"""
+    answering, silent = {series.proxy for series in answer.series}, len(answer.silent)
+    return silent >= 2 * len(answering)
+
+
+def _follows(court: Court, book: Book, gained: float) -> bool:
+    """M3: do requests follow the weight, or for so short a time not that it need not have been seen?"""
+    service, leans = book.name.partition("/")[2], weight_of(book.state) >= FULL // 2
+    if not (court.faults["traffic strays", service] or (leans and court.faults["traffic leans", service])):
+        book.strayed = 0.0
+        return True
+    book.strayed += gained
+    looks = math.ceil(WINDOW / court.rate) if court.rate else 60
+    return book.strayed <= WINDOWS * looks
 
 
 def _quiet(court: Court, event: Sampled, book: Book) -> bool:

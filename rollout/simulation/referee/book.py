@@ -66,6 +66,8 @@ class Book:
     truth: tuple[Split, ...] = ()
     vanished: tuple[Split, ...] = ()
     """What the route carried when somebody deleted it."""
+    given: bool = False
+    """Somebody gave the canary requests since the journey began."""
     written: Split | None = None
     written_at: float = -1.0
     confirmed: bool = False
@@ -105,6 +107,8 @@ class Book:
     looked: Looked | None = None
     blind_since: float | None = None
     quiet_since: float | None = None
+    strayed: float = 0.0
+    """Seconds with samples in which requests did not follow the weight, without a break."""
     broken: bool = False
     """The last look at it hit a bug."""
 

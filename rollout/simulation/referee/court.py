@@ -42,6 +42,9 @@ from rollout.simulation.events import (
 from rollout.simulation.referee.bake import looked, sampled
 from rollout.simulation.referee.book import GUILTY, Book, weight_of
 
+SHOWN = 2.0
+"""Seconds in which the next sample shows what stale counters held back."""
+
 
 class Court:
     """The whole memory. ``write`` is told each event after the laws were heard about it."""
@@ -64,8 +67,9 @@ class Court:
         self.rewritten_at: float | None = None
         self.commits: dict[str, tuple[int, int, tuple[str, ...]]] = {}
         self.accepted: str | None = None
+        self.remembered: set[Policy] = set()
         self.adopts = self.adopted = 0
-        self.disk_at = self.slow_at = -1000.0
+        self.disk_at = self.slow_at = self.stale_at = -1000.0
         self.ever_dead: set[str] = set()
         self.clashing: dict[str, float] = {}
         self.orders: dict[int, tuple[float, Order]] = {}
@@ -97,6 +101,11 @@ class Court:
     def is_slow(self) -> bool:
         """May a record land after what it announces?"""
         return self.on("disk slow") or self.at - self.slow_at < 1.0
+
+    @property
+    def is_stale(self) -> bool:
+        """May counters tell of requests of long ago?"""
+        return self.on("metrics stale") or self.at - self.stale_at < SHOWN
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -145,6 +154,7 @@ class Court:
                 self.raging = {kind for (kind, _), on in self.faults.items() if on}
                 self.disk_at = event.at if event.kind in ("disk full", "disk hangs") else self.disk_at
                 self.slow_at = event.at if event.kind == "disk slow" else self.slow_at
+                self.stale_at = event.at if event.kind == "metrics stale" else self.stale_at
             case Bug():
                 self.book(event.name).broken = True
                 looked(self.book(event.name), whole=False)
@@ -213,7 +223,8 @@ class Court:
         known = {0, weight_of(decision.state) if decision else 0}
         stands = {book.exposure(book.truth), book.exposure((book.written,) if book.written else ())}
         led = len(unknown) == 1 and bool(stands & known)
-        marked = book.fenced and book.bare_at < since  # a route made anew counts its writes anew
+        # a route made anew counts its writes anew; to who remembers nothing, any mark is a stranger's
+        marked = book.fenced and (since < 0 or book.bare_at < since)
         book.forgotten = bool(unknown) and marked and not led
         if not book.forgotten:
             book.rejected = {one: at for one, at in book.rejected.items() if at <= since}
@@ -264,6 +275,7 @@ class Court:
         if fresh:
             book.lowered, book.haste, book.promoted_at, book.aborted_at = None, "", None, None
             book.begun, book.paused = after.policy, False
+            book.given = bool(book.exposure(book.truth))
         if fresh or was.rung != after.rung:  # type: ignore[union-attr]
             # a record that came late said more than its daemon did, and is taken back
             back = book.proof + book.left[1] if not fresh and book.left[0] == after.rung else 0.0
@@ -314,6 +326,7 @@ class Court:
             event.at,
             False,
         )
+        book.given = book.given or bool(book.exposure(book.truth))
         if book.fresh_rung:
             book.served = {backend: completed for backend, completed, _ in event.served}
             book.fresh_rung, book.proof, book.quiet_since = False, 0.0, None
@@ -359,6 +372,7 @@ class Court:
         if not event.splits:
             book.vanished = book.truth
         book.truth = event.splits
+        book.given = book.given or bool(book.exposure(book.truth))
         if not event.fenced and book.forgotten:
             book.forgotten = False  # nobody can know any more that something is missing
             book.rejected.clear()
@@ -382,6 +396,7 @@ class Court:
             self._policies(dict(event.policies))
 
     def _policies(self, policies: dict[str, Policy]) -> None:
+        self.remembered.update(policies.values())
         keys = Counter(policy.route.key for policy in policies.values())
         before = self.clashing
         self.clashing = {key: before.get(key, self.at) for key, count in keys.items() if count > 1}

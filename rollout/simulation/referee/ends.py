@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rollout.core.model import FULL, Held, MeshSeen, Ramping, RollingBack, Steady, Unadopted
+from rollout.core.model import FULL, Held, MeshSeen, OnSilence, Ramping, RollingBack, Steady, Unadopted
 from rollout.core.reason import Reason
 from rollout.simulation.events import (
     Behaves,
     Bug,
+    Calm,
     Event,
     Fault,
     Jumped,
@@ -35,7 +36,7 @@ SILENT_HOMES, SPAN = 2, 600.0
 
 def of_looks(event: Event, court: Court) -> Iterator[Violation]:
     """D3, I12: each rollout is looked at in time, also beside one that breaks."""
-    if not isinstance(event, Looked | Fault) or not court.alive or court.on("stop"):
+    if not isinstance(event, Looked | Fault | Calm) or not court.alive or court.on("stop"):
         return
     slow = court.on("disk hangs", "mesh hangs", "metrics hang", "disk full")
     for book in court.books.values():
@@ -43,7 +44,7 @@ def of_looks(event: Event, court: Court) -> Iterator[Violation]:
         limit = UNWATCHED if book.ramp is not None and weight_of(book.state) and not slow else UNSEEN
         if book.policy is None or book.broken or event.at - since <= limit:
             continue
-        stranger = book.looked is None or book.looked.decision.reason is Reason.RELEASED
+        stranger = book.looked is None or book.reason is Reason.RELEASED
         if stranger and book.key in court.clashing:
             continue  # it comes (back) to a route that another wants: neither has it
         yield Violation(event.at, "D3", book.name, f"was not looked at for {event.at - since:.0f} s")
@@ -80,6 +81,17 @@ def of_blindness(event: Event, court: Court) -> Iterator[Violation]:
             event.at, "I14", book.name, f"blind for {lasted:.0f} s, its deadline is {rule.hold:g} s"
         )
         book.blind_since = event.at
+
+
+def of_the_held(event: Event, court: Court) -> Iterator[Violation]:
+    """I14: who is held for want of evidence has a policy that says hold."""
+    if not isinstance(event, Looked) or event.decision.reason is not Reason.BLIND_HELD:
+        return
+    book, state = court.book(event.name), event.decision.state
+    goes = isinstance(state, Ramping) and state.policy.analysis.no_data.then is OnSilence.ROLLBACK
+    given = book.read is not None and book.exposure(book.read.splits)
+    if goes and given and weight_of(state):
+        yield Violation(event.at, "I14", book.name, "is held without evidence, and its policy says rollback")
 
 
 def of_silent_homes(event: Event, court: Court) -> Iterator[Violation]:

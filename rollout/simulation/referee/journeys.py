@@ -15,6 +15,7 @@ from rollout.core.model import (
     Stage,
     State,
     Steady,
+    Unadopted,
     Waiting,
 )
 from rollout.core.reason import Reason
@@ -38,7 +39,7 @@ def of_records(event: Event, court: Court) -> Iterator[Violation]:
     if not isinstance(event, Recorded) or not event.landed:
         return
     book, after = court.book(event.record.name), event.record.decision.state
-    said = [*_alone(after, court, book)]
+    said = [*_alone(after, court, book), *_remembers(event, court, book)]
     if rises(book.state, after):
         said += _ladder(book, after)
         if not (court.on(*DISK) or event.at - court.disk_at < DISK_PAST):
@@ -58,6 +59,16 @@ def _unadopted(event: Recorded) -> Said:
     """Q2: a route that bears a mark which nobody remembers is adopted by a person."""
     if not any(not refused for _, refused in event.record.decision.obeyed):
         yield "Q2", "is adopted by itself, and its route bears a mark of what is forgotten"
+
+
+def _remembers(event: Recorded, court: Court, book: Book) -> Said:
+    """D1: no restart forgets a journey; P6: what is under way follows a policy that a disk remembers."""
+    after = event.record.decision.state
+    lost = isinstance(_journey(after), Unadopted) and event.record.decision.reason is not Reason.RELEASED
+    if book.ramp is not None and lost:
+        yield "D1", f"{book.ramp.canary} was under way, and nobody knows it any more"
+    if isinstance(after, Ramping) and after.policy not in court.remembered:
+        yield "P6", f"{after.canary} is under way by a policy that no disk remembers"
 
 
 def _journey(state: State) -> State:
@@ -170,13 +181,15 @@ def _rejected(event: Recorded, book: Book, after: Ramping) -> Said:
 
 
 def _blamed(court: Court, book: Book, after: RollingBack) -> Said:
-    """A canary that never failed a request is not worse than anybody."""
+    """A canary that never failed a request, or got none, is not worse than anybody."""
     canary, stable = after.canary.backend, book.stable
     if after.cause not in (Cause.WORSE, Cause.OVER_LIMIT):
         return
     clean = canary not in court.ever_failed and court.ready.get(canary, 1) and canary not in court.ever_dead
     if clean:
         yield "M1", f"{canary} is condemned beside {stable}, and it never failed a request"
+    if waiting(book.state) and after.cause is Cause.WORSE and not (book.given or court.is_stale):
+        yield "M1", f"{canary} is condemned beside {stable} before its first request"
 
 
 def _alone(after: State, court: Court, book: Book) -> Said:
@@ -211,7 +224,9 @@ def of_writes(event: Event, court: Court) -> Iterator[Violation]:
 
 
 def of_sources(event: Event, court: Court) -> Iterator[Violation]:
-    """I11, G2, G3: absence is not deletion, git never goes back, a rewritten history waits for a person."""
+    """I11, P7, G2, G3: absence is not deletion and deletion is not absence, git never goes back, a rewritten
+    history waits for a person.
+    """
     if not isinstance(event, Accepted) or event.state.accepted is None:
         return
     known = court.commits.get(event.state.accepted)
@@ -230,6 +245,8 @@ def of_sources(event: Event, court: Court) -> Iterator[Violation]:
                 yield Violation(
                     event.at, "I11", book.name, "its policy is dropped, and git still has the file"
                 )
+        for name in sorted(names.difference(known[2])):
+            yield Violation(event.at, "P7", name, "its policy stays in force, and git has the file no more")
 
 
 def waiting(state: State) -> bool:

@@ -116,8 +116,8 @@ def _authorised(event: Wrote, court: Court, book: Book) -> Said:
         if book.raised[state.past.attempt, weight_of(state)] > 1:
             yield "I4", f"raised to {weight_of(state) / 100:g} % a second time in the same journey"
     frozen = court.frozen_at(book.name)
-    under_way = SLOW if court.on("mesh slow") else 0.0
-    if not promoted and frozen is not None and event.at - frozen > under_way:
+    under_way = court.on("mesh slow") and frozen is not None and event.at - frozen <= SLOW
+    if not promoted and frozen is not None and not under_way:
         yield "I9", f"{event.split} while it is frozen"
     if isinstance(state, Held) and state.why is not Why.LOWERED:
         yield "I9", f"{event.split} while it is held"

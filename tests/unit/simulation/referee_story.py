@@ -145,13 +145,14 @@ class Story:
         seen = MeshSeen((shows,), "1", self.ready, (ProxySeen("proxy-1", (carried,)),))
         return self.say(e.MeshRead(self.at, ROUTE, seen))
 
-    def sample(self, *, fresh: bool = True) -> Story:
+    def sample(self, *, fresh: bool = True, silent: int = 0) -> Story:
         series = tuple(
             Series("proxy-1", name, completed, completed, 0, (("5xx", failed),))
             for name, (completed, failed) in self.served.items()
         )
         asked = (Question((STABLE, CANARY), ("5xx",)),)
-        return self.say(e.Sampled(self.at, asked, (Sample(series),), fresh))
+        mute = tuple((f"proxy-{number}", "timed out") for number in range(2, 2 + silent))
+        return self.say(e.Sampled(self.at, asked, (Sample(series, mute),), fresh))
 
     def record(
         self,
@@ -219,12 +220,18 @@ class Story:
         self.wait(1.0).record(ramp(Waiting()), Reason.MEASURING)
         return self.wait(1.0).step(Probe(Weight(weight)), weight, Reason.STARTED)
 
-    def bake(self, seconds: float, *, canary: int = 10, failed: int = 0, fresh: bool = True) -> Story:
+    def bake(
+        self, seconds: float, *, canary: int = 10, failed: int = 0, fresh: bool = True, silent: int = 0
+    ) -> Story:
         """Look each second."""
-        self.sample()
+        self.sample(silent=silent)
         for _ in range(int(seconds)):
-            self.wait(1.0).serve(canary, failed).read().sample(fresh=fresh).look()
+            self.wait(1.0).serve(canary, failed).read().sample(fresh=fresh, silent=silent).look()
         return self
+
+    def restart(self, *, since: float | None = None) -> Story:
+        """The daemon dies and another begins, on a journal that knows what was until ``since``."""
+        return self.say(e.Ended(self.at, killed=True), e.Started(self.at, 2, observe=False, since=since))
 
     def go_home(self, cause: Cause = Cause.WORSE, reason: Reason = Reason.WORSE) -> Story:
         """Record it; the write is another word."""

@@ -9,6 +9,7 @@ import pytest
 from rollout.core.model import (
     Cause,
     Held,
+    OnSilence,
     Paused,
     Revision,
     Stage,
@@ -117,6 +118,14 @@ def test_r1_a_silence_of_the_mesh_rejects_nobody():
 def test_i14_a_mesh_that_does_not_follow_is_a_page():
     story = old(Story().begin()).fault("mesh away").record(ramp(Stage(0)), Reason.SETTLING)
     assert "I14" in looks(story, 100.0).laws
+
+
+@pytest.mark.parametrize(("then", "laws"), [(OnSilence.HOLD, []), (OnSilence.ROLLBACK, ["I14"])])
+def test_i14_who_is_held_without_evidence_has_a_policy_that_says_so(then: OnSilence, laws: list[str]):
+    rule = replace(POLICY.analysis, no_data=replace(POLICY.analysis.no_data, then=then))
+    story = Story().begin().read()
+    story.record(ramp(Stage(0), policy=replace(POLICY, analysis=rule)), Reason.BLIND_HELD)
+    assert [law for law in story.look().laws if law == "I14"] == laws
 
 
 def test_i14_blindness_has_its_end():

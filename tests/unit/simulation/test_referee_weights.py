@@ -146,6 +146,18 @@ def test_i2_stale_counters_are_no_evidence():
     assert story.step(Stage(1), 5000, Reason.STEP_PASSED, policy=slow).laws == []
 
 
+@pytest.mark.parametrize(("silent", "laws"), [(1, []), (2, ["I2"])])
+def test_i2_few_proxies_speak_for_nobody(silent: int, laws: list[str]):
+    assert second(Story().begin().bake(6, silent=silent)).laws == laws
+
+
+@pytest.mark.parametrize(("seconds", "laws"), [(6, []), (14, ["I2"])])
+def test_i2_requests_follow_the_weight(seconds: int, laws: list[str]):
+    twice = replace(POLICY, steps=(replace(POLICY.steps[0], bake=float(seconds)), *POLICY.steps[1:]))
+    story = Story(policy=twice).begin(policy=twice).fault("traffic strays", "jazz").bake(seconds + 1)
+    assert story.step(Stage(1), 5000, Reason.STEP_PASSED, policy=twice).laws == laws
+
+
 def test_i2_the_dead_do_not_bake():
     story = Story().begin().bake(2, canary=20).say(e.Ended(4.0, killed=True)).wait(10.0)
     story.say(e.Started(story.at, 2, observe=False)).bake(1)
