@@ -41,15 +41,14 @@ from rollout.simulation.events import (
 )
 from rollout.simulation.referee.bake import looked, sampled
 from rollout.simulation.referee.book import GUILTY, Book, weight_of
-
-SHOWN = 2.0
-"""Seconds in which the next sample shows what stale counters held back."""
+from rollout.simulation.referee.weather import Weather
 
 
-class Court:
+class Court(Weather):
     """The whole memory. ``write`` is told each event after the laws were heard about it."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.books: dict[str, Book] = {}
         self.alive = False
         self.started_at = 0.0
@@ -58,8 +57,6 @@ class Court:
         self.epoch = 0
         self.observe = False
         self.calm = False
-        self.faults: Counter[tuple[str, str]] = Counter()
-        self.raging: set[str] = set()
         self.ready: dict[str, int] = {}
         self.failing: dict[str, float] = {}
         self.ever_failed: set[str] = set()
@@ -69,11 +66,9 @@ class Court:
         self.accepted: str | None = None
         self.remembered: set[Policy] = set()
         self.adopts = self.adopted = 0
-        self.disk_at = self.slow_at = self.stale_at = -1000.0
         self.ever_dead: set[str] = set()
         self.clashing: dict[str, float] = {}
         self.orders: dict[int, tuple[float, Order]] = {}
-        self.at = 0.0
         self.rate = 0.0
         self.silent: list[float] = []
 
@@ -92,20 +87,6 @@ class Court:
     def on_route(self, key: str) -> list[Book]:
         """All that were ever seen on this route."""
         return [book for book in self.books.values() if book.key == key]
-
-    def on(self, *kinds: str) -> bool:
-        """Is one of these faults on?"""
-        return not self.raging.isdisjoint(kinds)
-
-    @property
-    def is_slow(self) -> bool:
-        """May a record land after what it announces?"""
-        return self.on("disk slow") or self.at - self.slow_at < 1.0
-
-    @property
-    def is_stale(self) -> bool:
-        """May counters tell of requests of long ago?"""
-        return self.on("metrics stale") or self.at - self.stale_at < SHOWN
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -150,11 +131,7 @@ class Court:
                 self.failing[event.backend] = event.failing
                 self.ever_failed |= {event.backend} if event.failing else set()
             case Fault():
-                self.faults[event.kind, event.subject] = int(event.on)
-                self.raging = {kind for (kind, _), on in self.faults.items() if on}
-                self.disk_at = event.at if event.kind in ("disk full", "disk hangs") else self.disk_at
-                self.slow_at = event.at if event.kind == "disk slow" else self.slow_at
-                self.stale_at = event.at if event.kind == "metrics stale" else self.stale_at
+                self.turn(event)
             case Bug():
                 self.book(event.name).broken = True
                 looked(self.book(event.name), whole=False)
