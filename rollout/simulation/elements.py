@@ -31,6 +31,7 @@ class Elements:
     def __init__(self, world: World) -> None:
         self._world = world
         self._waits: dict[str, float] = {}
+        self._parts: dict[str, dict[str, float]] = {}
 
     # --- meshes and proxies ----------------------------------------------------------------------
 
@@ -172,7 +173,9 @@ class Elements:
         self._arrives(deed, HALF if on else 1.0)
 
     def _arrives(self, deed: Deed, part: float) -> None:
-        self._world.traffic.arrives[deed.subject] = part
+        parts = self._parts.setdefault(deed.subject, {})
+        parts[deed.kind] = part
+        self._world.traffic.arrives[deed.subject] = min(parts.values())
 
     def set_no_traffic(self, deed: Deed, on: bool) -> None:
         self._world.traffic.rate[deed.subject] = 0.0 if on else self._world.plan.rate
