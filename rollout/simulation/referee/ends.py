@@ -31,6 +31,8 @@ DEAD = 8.0
 FAILS, LIVES = 0.5, 0.01
 """Shares of failures that leave no doubt: the canary's at the least, stable's at the most."""
 BLIND_SLACK = 20.0
+LATE = 10.0
+"""Seconds after a disk's trouble in which records may be late."""
 SILENT_HOMES, SPAN = 2, 600.0
 
 
@@ -52,8 +54,8 @@ def of_looks(event: Event, court: Court) -> Iterator[Violation]:
 
 
 def of_rest(event: Event, court: Court) -> Iterator[Violation]:
-    """I20: at rest nothing is written."""
-    if not isinstance(event, Recorded) or not court.calm:
+    """I20: at rest nothing is written; what a disk was late with is of before."""
+    if not isinstance(event, Recorded) or not court.calm or event.at - court.disk_at < LATE:
         return
     decision, book = event.record.decision, court.book(event.record.name)
     same = decision.state == book.state and decision.reason is book.reason and book.told

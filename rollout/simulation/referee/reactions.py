@@ -222,8 +222,12 @@ def _no_home(event: Recorded, book: Book, read: MeshSeen) -> Said:
         return
     if after.cause is Cause.NO_DATA and not book.exposure(read.splits):
         yield "R1", f"{after.canary} is rejected for its silence, and the mesh gives it nothing"
-    changed = after.cause is Cause.CHANGED
-    if changed and book.policy and book.begun and not asks_otherwise(book.begun, book.policy):
+    known = [one for one in (book.begun, book.ramp.policy if book.ramp else None) if one]
+    if (
+        after.cause is Cause.CHANGED
+        and book.policy
+        and not any(asks_otherwise(one, book.policy) for one in known)
+    ):
         yield "P6", "is sent home, and its policy is only tighter"
     if after.cause is not Cause.ABORTED and read.ready.get(after.past.stable.backend, -1) == 0:
         yield "S3", f"is sent home to {after.past.stable}, which has no endpoints"
