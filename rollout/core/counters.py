@@ -67,7 +67,13 @@ def baseline(before: Sample | None, after: Sample) -> Sample:
         series for series in (before.series if before else ()) if (series.proxy, series.backend) not in fresh
     )
     silent = {name for name, _ in after.silent}
-    return Sample((*(series for series in kept if series.proxy in silent), *after.series))
+    return Sample((*(series for series in kept if series.proxy in silent), *after.series), after.silent)
+
+
+def caught_up(before: Sample | None, after: Sample) -> bool:
+    """Does some proxy answer again, and tell of requests from before the last look?"""
+    silent = {name for name, _ in before.silent} if before else set()
+    return not silent.isdisjoint(series.proxy for series in after.series)
 
 
 _ZERO = Series("", "", 0, 0, 0, ())

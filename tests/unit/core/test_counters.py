@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.core.counters import QUORUM, Increment, baseline, increment
+from rollout.core.counters import QUORUM, Increment, baseline, caught_up, increment
 from rollout.core.model import Sample, Series, Tally
 
 S, C = "stable", "canary"
@@ -154,7 +154,7 @@ def test_a_silent_proxy_loses_nothing():
     before = sample(series(C, 10, 1), series(C, 20, 2, proxy="b"))
     gap = sample(series(C, 15, 1), silent=("b",))
     kept = baseline(before, gap)
-    assert kept == Sample((series(C, 20, 2, proxy="b"), series(C, 15, 1)))
+    assert kept == sample(series(C, 20, 2, proxy="b"), series(C, 15, 1), silent=("b",))
     assert tally(before, gap) == Tally(5, 0, 0, 0, 1.0)
     assert tally(kept, sample(series(C, 16, 1), series(C, 50, 8, proxy="b"))) == Tally(31, 6, 0, 0, 1.0)
 
@@ -170,7 +170,15 @@ def test_a_proxy_that_left_is_forgotten():
 def test_the_first_baseline_is_the_first_sample():
     """With nothing before, nothing is kept."""
     first = sample(series(C, 1), silent=("b",))
-    assert baseline(None, first) == sample(series(C, 1))
+    assert baseline(None, first) == first
+
+
+def test_who_was_silent_and_answers_has_caught_up():
+    gap, after = sample(series(C, 15), silent=("b",)), sample(series(C, 16), series(C, 50, proxy="b"))
+    assert caught_up(gap, after)
+    assert not caught_up(gap, gap)
+    assert not caught_up(after, after)
+    assert not caught_up(None, after)
 
 
 # --- late requests -------------------------------------------------------------------------------

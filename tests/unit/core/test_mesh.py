@@ -119,9 +119,9 @@ def test_most_proxies_away_is_no_evidence():
 
 
 def test_what_a_silent_proxy_counted_is_counted_when_it_answers_again():
-    """Nothing is lost in the gap."""
+    """Nothing is lost in the gap; but it may be of an earlier weight, and does not pass this step."""
     world = at(TEN, proxies={f"edge-{number}": Proxy() for number in (1, 2, 3)}, rate=0.0)
-    before = world.ramp.counts[0].canary_n
+    before, proven = world.ramp.counts[0].canary_n, world.ramp.evidence[0].step
     world.proxies["edge-3"] = Proxy(unreachable="timed out")
     world.count("edge-3", V2, 40)
     world.look()
@@ -129,6 +129,7 @@ def test_what_a_silent_proxy_counted_is_counted_when_it_answers_again():
     world.proxies["edge-3"] = Proxy()
     world.look()
     assert world.ramp.counts[0].canary_n == before + 40
+    assert world.ramp.evidence[0].step.canary_n == proven.canary_n
 
 
 def test_a_mesh_that_cannot_be_read_on_the_way_up_is_left_alone():
