@@ -1,5 +1,6 @@
 """The commands on a terminal: they ask, they use colour, they redraw; and not where they should not."""
 
+import contextlib
 import os
 import pty
 import re
@@ -58,8 +59,12 @@ class Screen:
         os.write(self._ours, text.encode())
 
     def interrupt(self) -> None:
-        """What Ctrl-C does."""
-        self._child.send_signal(signal.SIGINT)
+        """What Ctrl-C does, and again: between the prompt and the wait for an answer readline loses one."""
+        for _ in range(20):
+            self._child.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(1.0)
+                return
 
     def ended(self) -> int:
         self.read()
