@@ -70,9 +70,14 @@ def stillborn(chance: random.Random, _name: str, _at: float) -> list[Deed]:
 
 
 def stumble(chance: random.Random, name: str, at: float) -> list[Deed]:
-    """Looks break, again and again, each time for a little less than what is told."""
-    begins = (at + 5.5 * number + chance.uniform(0.0, 1.0) for number in range(8))
-    return [Deed(begin, "bug", name, seconds=chance.uniform(3.2, 4.4)) for begin in begins]
+    """In long steps looks break, again and again, each time for a little less than what is told."""
+    longer = [Deed(at, "reword", name) for _ in range(3)]
+    begins = (at + 8.0 + 5.5 * number + chance.uniform(0.0, 1.0) for number in range(6))
+    return [
+        *longer,
+        Deed(at + 0.1, "ask", name, chance.choice(("v2", "v3", "v4"))),
+        *(Deed(begin, "bug", name, seconds=chance.uniform(3.4, 4.4)) for begin in begins),
+    ]
 
 
 def hush(chance: random.Random, _name: str, at: float) -> list[Deed]:
