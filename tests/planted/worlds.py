@@ -148,7 +148,7 @@ RISING = (
         "haste=state.haste if state.haste is Haste.ALL else Haste.NONE,",
         "haste=state.haste,",
         "an order to promote one step promotes all",
-        ("I2",),
+        ("R3", "I2"),
     ),
     Fault(
         "promote-one-is-promote-all",
@@ -156,7 +156,7 @@ RISING = (
         'Haste.ALL if order.argument == "full" else Haste.ONE',
         "Haste.ALL",
         "who asks for the next step gets everything",
-        ("I2",),
+        ("R3", "I2"),
     ),
 )
 
