@@ -220,8 +220,8 @@ EVIDENCE = (
     Fault(
         "requests-from-before-the-weight",
         LOOK,
-        "proof = carried and state.clock.carried\n",
-        "proof = True\n",
+        "proof = carried and state.clock.carried and not late",
+        "proof = True",
         "requests that another weight sent prove this one",
         ("R3", "I2"),
     ),
