@@ -80,7 +80,7 @@ lock: ## resolve the dependencies anew and write manifests/locks/
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	$(PYTHON) -m venv "$$scratch" && "$$scratch"/bin/pip install --quiet --disable-pip-version-check $(UV) && \
 	compile() { "$$scratch"/bin/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
-	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" "$$@"; } && \
+	    --generate-hashes --no-annotate --custom-compile-command "make lock" "$$@"; } && \
 	compile pyproject.toml --extra demo --group dev --group build -o $(LOCKS)/development.txt && \
 	compile pyproject.toml -c $(LOCKS)/development.txt -o $(LOCKS)/runtime.txt && \
 	compile --group build -c $(LOCKS)/development.txt -o $(LOCKS)/build.txt && \

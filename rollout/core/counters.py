@@ -72,7 +72,9 @@ def baseline(before: Sample | None, after: Sample) -> Sample:
 
 def caught_up(before: Sample | None, after: Sample) -> bool:
     """Does some proxy answer again, and tell of requests from before the last look?"""
-    silent = {name for name, _ in before.silent} if before else set()
+    if before is None or not before.silent:
+        return False
+    silent = {name for name, _ in before.silent}
     return not silent.isdisjoint(series.proxy for series in after.series)
 
 

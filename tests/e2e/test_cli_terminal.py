@@ -1,6 +1,5 @@
 """The commands on a terminal: they ask, they use colour, they redraw; and not where they should not."""
 
-import contextlib
 import os
 import pty
 import re
@@ -59,12 +58,11 @@ class Screen:
         os.write(self._ours, text.encode())
 
     def interrupt(self) -> None:
-        """What Ctrl-C does, and again: between the prompt and the wait for an answer readline loses one."""
-        for _ in range(20):
-            self._child.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._child.wait(1.0)
-                return
+        """What Ctrl-C does to a command that waits; one from just before is noticed when its read ends."""
+        end, state = time.monotonic() + 20, Path(f"/proc/{self._child.pid}/stat")
+        while time.monotonic() < end and state.read_text().rpartition(")")[2].split()[0] != "S":
+            time.sleep(0.01)
+        self._child.send_signal(signal.SIGINT)
 
     def ended(self) -> int:
         self.read()

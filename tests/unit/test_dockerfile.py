@@ -59,7 +59,7 @@ def problems(text: str) -> list[str]:
             r"(?i)(password|passwd|secret|token|private_?key|credential)\w*", rest
         ):
             found.append(f"{name} holds a secret: {rest}")
-        if re.search(r"(?i)https?://|index-url|find-links|trusted-host", rest):
+        if re.search(r"(?i)https?://|index[-]url|find-links|trusted-host", rest):
             found.append(f"{name} names an address: {rest}")
         if name == "RUN":
             found += [f"not hash-pinned: {command}" for command in unpinned(rest)]

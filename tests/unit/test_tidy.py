@@ -22,7 +22,7 @@ SKIPPER = "tests/conftest.py"
 # Written so that this file does not find itself.
 MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|farm)/")
 INDEX_ADDRESS = re.compile(
-    r"--(?:extra-)?index-url\b|--find[-]links\b|\bPIP_(?:EXTRA_)?INDEX_URL\b"
+    r"--(?:extra-)?index[-]url\b|--find[-]links\b|\bPIP_(?:EXTRA_)?INDEX_URL\b"
     r"|pypi\.org/simple|files\.pythonhosted\.org|proxy\.golang\.org|registry\.npmjs\.org"
 )
 
