@@ -70,7 +70,7 @@ def baseline(before: Sample | None, after: Sample) -> Sample:
     return Sample((*(series for series in kept if series.proxy in silent), *after.series), after.silent)
 
 
-def caught_up(before: Sample | None, after: Sample) -> bool:
+def tells_late(before: Sample | None, after: Sample) -> bool:
     """Does some proxy answer again, and tell of requests from before the last look?"""
     if before is None or not before.silent:
         return False

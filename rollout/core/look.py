@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from rollout.core import judge
 from rollout.core.convergence import follow, lag, ready
-from rollout.core.counters import Increment, baseline, caught_up, increment
+from rollout.core.counters import Increment, baseline, increment, tells_late
 from rollout.core.ladder import weight_of
 from rollout.core.model import (
     NOTHING,
@@ -117,7 +117,7 @@ def _lag(state: Ramping, seen: Observation) -> str:
 
 def _fed(state: Ramping, counted: Increment, seen: Observation, *, carried: bool) -> Ramping:
     checks = state.policy.analysis.checks
-    late = isinstance(seen.sample, Sample) and caught_up(state.baseline, seen.sample)
+    late = isinstance(seen.sample, Sample) and tells_late(state.baseline, seen.sample)
     proof = carried and state.clock.carried and not late  # another weight may have sent what is told late
     weight = weight_of(state.rung, state.policy)
     flows = proof and weight != NOTHING and not seen.observe

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.core.counters import QUORUM, Increment, baseline, caught_up, increment
+from rollout.core.counters import QUORUM, Increment, baseline, increment, tells_late
 from rollout.core.model import Sample, Series, Tally
 
 S, C = "stable", "canary"
@@ -173,12 +173,12 @@ def test_the_first_baseline_is_the_first_sample():
     assert baseline(None, first) == first
 
 
-def test_who_was_silent_and_answers_has_caught_up():
+def test_who_was_silent_and_answers_tells_late():
     gap, after = sample(series(C, 15), silent=("b",)), sample(series(C, 16), series(C, 50, proxy="b"))
-    assert caught_up(gap, after)
-    assert not caught_up(gap, gap)
-    assert not caught_up(after, after)
-    assert not caught_up(None, after)
+    assert tells_late(gap, after)
+    assert not tells_late(gap, gap)
+    assert not tells_late(after, after)
+    assert not tells_late(None, after)
 
 
 # --- late requests -------------------------------------------------------------------------------
