@@ -3,37 +3,58 @@
 from __future__ import annotations
 
 from rollout.core.action import wanted_split
-from rollout.core.model import Held, Observation, Ramping, RollingBack, Split, State, Steady, Unseen, Why
-from rollout.core.past import counted, past_of
-from rollout.core.reason import Reason
-from rollout.core.turn import Turn
+from rollout.core.model import (
+    Held,
+    Intent,
+    MeshSeen,
+    Observation,
+    Policy,
+    Ramping,
+    Split,
+    State,
+    Steady,
+    Unadopted,
+    Unseen,
+    Why,
+    Withdrawn,
+)
+from rollout.core.past import counted
 
 
-def forgotten(state: Steady | Ramping | RollingBack, seen: Observation) -> Turn | None:
-    """The route bears a newer fence than ours, or one that counts more writes than were decided here: this
-    journal is an old copy, or not the only one (Q2, H2).
+def borne_out(state: State, asked: Policy | Withdrawn, seen: Observation) -> State:
+    """The state, as far as the fence on the route bears it out; people's orders are heard after that.
 
-    What it remembers of a journey is worth nothing then; which backend is stable, only a person can say.
+    The route bears a newer fence than ours, or one that counts more writes than were decided here: this
+    journal is an old copy, or not the only one (Q2, H2). What it remembers of a journey is worth nothing
+    then; which backend is stable, only a person can say. A route without a fence was made anew, and counts
+    anew.
     """
-    if seen.observe or isinstance(seen.mesh, Unseen) or (epoch := seen.mesh.epoch) is None:
-        return None
-    if epoch <= max(seen.epoch, state.past.epoch) and seen.mesh.writes <= state.past.writes:
-        return None
-    return Turn(Held(Steady(state.past), Why.FORGOTTEN), Reason.FORGOTTEN, {"epoch": epoch})
-
-
-def caught_up(state: State, seen: Observation) -> State:
-    """One write that we do not remember, but that ended where our memory would have it: going home does not
-    wait for the disk (Q1). More than one, or one at rest, may end a journey whose rejection is forgotten.
-    """
-    past, mesh = past_of(state), seen.mesh
-    if (
-        past is None
-        or isinstance(state, Steady)
-        or seen.observe
-        or isinstance(mesh, Unseen)
-        or mesh.writes != past.writes + 1
-    ):
+    was, mesh = state.was if isinstance(state, Held) else state, seen.mesh
+    if isinstance(was, Unadopted) or seen.observe or isinstance(mesh, Unseen):
         return state
-    remembered = ((Split.all_on(past.stable.backend),), (wanted_split(state),))
-    return counted(state, mesh.writes) if mesh.splits in remembered else state
+    past = was.past
+    if isinstance(state, Steady) and isinstance(asked, Policy) and asked.route != past.route:
+        return state  # what is seen is another route
+    if mesh.epoch is None:
+        return counted(state, 0)
+    if mesh.epoch <= max(seen.epoch, past.epoch):
+        if mesh.writes <= past.writes:
+            return state
+        if _is_caught_up(state, past.writes, mesh):
+            return counted(state, mesh.writes)
+    if isinstance(state, Held) and state.why is Why.FORGOTTEN:
+        return state
+    return Held(Steady(past), Why.FORGOTTEN)
+
+
+def _is_caught_up(state: State, writes: int, mesh: MeshSeen) -> bool:
+    """One write that we do not remember, but that ended where our memory would have it: going home does not
+    wait for the disk (Q1). More than one, or one at rest, may end a journey whose rejection is forgotten; and
+    while a write of ours is under way, nobody knows whether the one more is that one.
+    """
+    ramp = state.was if isinstance(state, Held) else state
+    if isinstance(ramp, Steady | Unadopted) or mesh.writes != writes + 1:
+        return False
+    if isinstance(ramp, Ramping) and isinstance(ramp.intent, Intent) and not ramp.intent.confirmed:
+        return False
+    return mesh.splits in ((Split.all_on(ramp.past.stable.backend),), (wanted_split(state),))

@@ -15,7 +15,7 @@ from rollout.core.action import enact, wanted_split
 from rollout.core.climb import rise
 from rollout.core.convergence import exposure, lag, least, misled, ready, shown
 from rollout.core.drift import FIGHT, drift
-from rollout.core.fence import caught_up, forgotten
+from rollout.core.fence import borne_out
 from rollout.core.look import Look, look_at, tell
 from rollout.core.model import (
     NOTHING,
@@ -63,7 +63,7 @@ def decide(state: State, asked: Policy | Withdrawn, seen: Observation) -> Decisi
     before = past_of(state)
     if before is not None and before.virtual and not seen.observe:
         state = awakened(before)
-    state, obeyed, abort = obey(caught_up(state, seen), asked, seen)
+    state, obeyed, abort = obey(borne_out(state, asked, seen), asked, seen)
     turn = Turn(state, Reason.ABORTED, abort) if abort else _turn(state, asked, seen)
     after, actions = enact(turn, seen)
     if seen.observe:
@@ -79,9 +79,9 @@ def _turn(state: State, asked: Policy | Withdrawn, seen: Observation) -> Turn:
         case Steady():
             return _rest(state, asked, seen)
         case Ramping():
-            return forgotten(state, seen) or _ramp(look_at(_carried(state, asked), asked, seen))
+            return _ramp(look_at(_carried(state, asked), asked, seen))
         case RollingBack():
-            return forgotten(state, seen) or _go_home(state, asked, seen)
+            return _go_home(state, asked, seen)
         case Held():
             return _stay_held(state, asked, seen)
         case _:
@@ -117,8 +117,6 @@ def _rest(state: Steady, asked: Policy | Withdrawn, seen: Observation) -> Turn:
     if isinstance(mesh, Unseen):
         released = mesh.lost and isinstance(asked, Withdrawn)
         return Turn(state, Reason.RELEASED, facts) if released else _unseen(state, mesh)
-    if turn := forgotten(state, seen):
-        return turn
     home = Split.all_on(state.past.stable.backend)
     if not seen.observe and (turn := drift(state, home, seen)):
         return replace(turn, facts=facts | turn.facts)
@@ -347,9 +345,6 @@ def _stay_held(state: Held, asked: Policy | Withdrawn, seen: Observation) -> Tur
     was, weight, facts = state.was, state.weight, _held_facts(state, seen)
     if isinstance(asked, Withdrawn) and not isinstance(was, Ramping):
         return Turn(was, Reason.RELEASED, facts, acts=False)
-    known = None if isinstance(was, Unadopted) or state.why is Why.FORGOTTEN else was
-    if known and (turn := forgotten(known, seen)):
-        return turn
     if isinstance(was, Ramping):
         look = look_at(_carried(was, asked), asked, seen)
         if turn := _homeward(look, HOMEWARD if weight else (_failing, _unasked)):

@@ -431,8 +431,8 @@ ROWS = (
     Fault(
         "another-s-mark-is-ours",
         "rollout.core.fence",
-        "if epoch <= max(seen.epoch, state.past.epoch) and seen.mesh.writes <= state.past.writes:",
-        "if epoch is not None:",
+        "    if mesh.epoch <= max(seen.epoch, past.epoch):\n",
+        "    if mesh.epoch is not None:\n        return state\n    if seen.epoch < 0:\n",
         "a newer mark than ours stops nobody",
         row="H2",
         test="tests/unit/core/test_adoption.py::test_a_newer_mark_than_ours_means_that_the_journal_is_an_old_copy",

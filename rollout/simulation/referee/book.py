@@ -98,7 +98,7 @@ class Book:
     forgotten: bool = False
     fenced: bool = False
     bare_at: float = -1.0
-    """When somebody made the route anew, without our mark."""
+    """When the journal learned that somebody made the route anew, without our mark; infinity until then."""
     writes: list[float] = field(default_factory=list)
     key: str = ""
     read: MeshSeen | None = None

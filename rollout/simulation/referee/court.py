@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import inf
 
 from rollout.core.model import (
     Held,
@@ -201,7 +202,7 @@ class Court(Weather):
         stands = {book.exposure(book.truth), book.exposure((book.written,) if book.written else ())}
         led = len(unknown) == 1 and bool(stands & known)
         # a route made anew counts its writes anew; to who remembers nothing, any mark is a stranger's
-        marked = book.fenced and (since < 0 or book.bare_at < since)
+        marked = book.fenced and (since < 0 or book.bare_at <= since)
         book.forgotten = bool(unknown) and marked and not led
         if not book.forgotten:
             book.rejected = {one: at for one, at in book.rejected.items() if at <= since}
@@ -220,6 +221,8 @@ class Court(Weather):
         decision, book = event.record.decision, self.book(event.record.name)
         before = book.state
         self._sentenced(event)
+        if book.bare_at == inf and book.read is not None and book.read.epoch is None:
+            book.bare_at = event.at
         book.hasty = self.hasty(event)
         self._obeyed(book, event)
         if isinstance(decision.state, RollingBack) and not isinstance(before, RollingBack):
@@ -341,7 +344,7 @@ class Court(Weather):
     def _edited(self, event: Edited) -> None:
         for book in self.on_route(event.route.key):
             book.fenced = event.fenced
-            book.bare_at = book.bare_at if event.fenced else event.at
+            book.bare_at = book.bare_at if event.fenced else inf
             self._changed(book, event)
 
     def _changed(self, book: Book, event: Edited) -> None:

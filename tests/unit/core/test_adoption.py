@@ -293,6 +293,30 @@ def test_a_backup_that_is_held_is_an_old_copy_too(why):
     assert len(world.writes) == wrote
 
 
+def test_an_abort_given_to_an_old_copy_moves_nothing():
+    """It does not know which backend is stable: who aborts hears so, and says it."""
+    world = at(TEN)
+    backup = world.state
+    world.until(Reason.PROMOTED)
+    world.state, wrote = backup, len(world.writes)
+    decision = world.order(Verb.ABORT)
+    assert (decision.reason, len(world.writes)) == (Reason.FORGOTTEN, wrote)
+    assert "it is not known which backend is stable" in decision.obeyed[0][1]
+
+
+def test_a_copy_from_while_a_write_was_under_way_does_not_take_another_s_for_it():
+    """The raise was lost, and the one write more may have been a whole journey's last."""
+    world = at(TEN)
+    world.loses = 1
+    world.until(Reason.STEP_PASSED)
+    backup = world.ramp
+    world.look()
+    world.order(Verb.ABORT)
+    assert world.past.writes == world.mesh_writes == 2
+    restored(world, backup)
+    assert world.state == Held(Steady(backup.past), Why.FORGOTTEN)
+
+
 def test_a_way_home_that_could_not_be_recorded_is_no_old_copy():
     """Q1: the memory is of 10 %, the route is at home and counts one write more. Nobody is asked; a foreign
     hand that raises it afterwards is set right as ever.
@@ -332,8 +356,13 @@ def test_a_write_that_never_happened_is_no_old_copy():
 
 
 def test_a_fence_that_others_dropped_counts_from_the_beginning():
-    """Another tool wrote the whole object: no fence, no claim; our next write begins a new count."""
-    world = World(state=steady(writes=7), mesh_writes=7)
+    """Another tool wrote the whole object: no fence, no claim; what is remembered counts anew with it, or a
+    later copy would know of more writes than were made.
+    """
+    world = World(policy(V1), state=steady(writes=7), mesh_writes=7)
+    world.look()
+    assert world.past.writes == 0
+    world.asks(revision=Revision(V2))
     world.until(Reason.STARTED)
     assert (world.past.writes, world.mesh_writes) == (1, 1)
     world.until(Reason.PROMOTED)
