@@ -181,7 +181,7 @@ def _play(bet: Bet, log_likelihoods: Sequence[float], seconds: float) -> Bet:
 
 def _compare(evidence: ComparisonEvidence, look: Tally, step: Tally) -> ComparisonEvidence:
     mixture, block = _mixture(evidence.mixture, evidence.block + look)
-    gross, gross_block, recent = _gross(evidence.gross, evidence.gross_block + look, evidence.recent)
+    gross, gross_block, recent = _gross(evidence.gross, _grown(evidence.gross_block, look), evidence.recent)
     return ComparisonEvidence(mixture, gross, block, gross_block, recent, step)
 
 
@@ -212,6 +212,13 @@ def _gross(bet: Bet, block: Tally, recent: tuple[Tally, ...]) -> tuple[Bet, Tall
     null = max(GROSS_SHARE, GROSS_TIMES * (stable_x + 1) / (stable_n + 2))
     logs = [_binomial(block, null, other) / 2 if other > null else 0.0 for other in GROSS_ALTERNATIVES]
     return _play(bet, logs, block.seconds), Tally(), latest
+
+
+def _grown(block: Tally, look: Tally) -> Tally:
+    """A gross block with enough of stable and nothing of the canary begins anew: stable may have been sick
+    before the canary had its first request, and be well now. By totals only, so that no failure decides it.
+    """
+    return look if block.stable_n >= LEAST_STABLE and not block.canary_n else block + look
 
 
 def _latest(blocks: tuple[Tally, ...]) -> tuple[Tally, ...]:

@@ -37,8 +37,7 @@ class Memory:
     """What is on the disk, and what the disk is told to do to the next writes.
 
     ``unwritable`` is why nothing can be written (empty: it can); ``slow`` is seconds that each write takes;
-    ``torn``: the next write lands, but its caller is told that it did not. ``taken`` counts the writes that
-    landed.
+    ``torn``: the next write lands, but its caller is told that it did not.
     """
 
     epoch: int = 0
@@ -54,7 +53,10 @@ class Memory:
     unwritable: str = ""
     slow: float = 0.0
     torn: bool = False
-    taken: int = 0
+
+
+class Torn(Unavailable):
+    """What was to be written landed all the same."""
 
 
 class SimulatedJournal:
@@ -179,10 +181,9 @@ class SimulatedJournal:
             raise Unavailable(f"the journal cannot be used: {self.memory.unwritable}")
 
     def _tear(self) -> None:
-        self.memory.taken += 1
         if self.memory.torn:
             self.memory.torn = False
-            raise Unavailable("the journal cannot be used: it was cut off, and may have been written")
+            raise Torn("the journal cannot be used: it was cut off, and may have been written")
 
     def _owe(self, sink: str, alert: Alert, at: datetime) -> None:
         if any(

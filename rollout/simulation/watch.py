@@ -253,12 +253,14 @@ class Keeps(Journal, Outbox, Protocol):
 
 
 class WatchedJournal:
-    """Memory. ``count`` is how many writes the disk truly took, if that can be known."""
+    """Memory. ``landed`` says of a refusal whether the disk took the write all the same."""
 
-    def __init__(self, journal: Keeps, process: Process, count: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self, journal: Keeps, process: Process, landed: Callable[[Exception], bool] = lambda _: False
+    ) -> None:
         self._journal = journal
         self._process = process
-        self._count = count
+        self._landed = landed
 
     async def record(self, record: Record) -> None:
         """As the journal."""
@@ -323,20 +325,10 @@ class WatchedJournal:
         await self._write(do, lambda at, landed, told: Settled(at, sink, key, how, landed, told))
 
     async def _write(self, do: Callable[[], Awaitable[T]], event: Callable[[float, bool, bool], Event]) -> T:
-        before = 0
-
-        async def counted() -> T:
-            nonlocal before
-            before = self._count() if self._count else 0
-            return await do()
-
-        def landed(trouble: Exception | None) -> bool:
-            return trouble is None or (self._count is not None and self._count() != before)
-
         def tell(done: bool, told: bool) -> None:
             self._process.log.add(event(self._process.seconds(), done, told))
 
-        return await self._process.write(counted, landed, tell)
+        return await self._process.write(do, lambda trouble: trouble is None or self._landed(trouble), tell)
 
 
 class WatchedSink:

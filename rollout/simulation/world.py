@@ -35,7 +35,7 @@ from rollout.simulation.events import (
     Started,
 )
 from rollout.simulation.hands import Hands
-from rollout.simulation.journal import Memory, SimulatedJournal
+from rollout.simulation.journal import Memory, SimulatedJournal, Torn
 from rollout.simulation.loop import VirtualClock, run
 from rollout.simulation.mesh import SimulatedMesh
 from rollout.simulation.metrics import SimulatedMetrics
@@ -146,8 +146,7 @@ class World:
         process = self.process = Process(self.log, self.clock.monotonic, cut=self.cut, earlier=self.wrote)
         clock = WatchedClock(self.clock, process)
         inner, remembered = SimulatedJournal.open(self.memory, clock)
-        taken = self.memory
-        journal = WatchedJournal(inner, process, lambda: taken.taken)
+        journal = WatchedJournal(inner, process, lambda trouble: isinstance(trouble, Torn))
         mesh = WatchedMesh(self.mesh, process, self.objects.splits, self.traffic.served)
         metrics = WatchedMetrics(self.metrics, process, lambda: not self.traffic.stale)
         sinks = {

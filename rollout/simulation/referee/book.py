@@ -96,6 +96,8 @@ class Book:
     """When a person's promote was obeyed last."""
     aborted_at: float | None = None
     forgotten: bool = False
+    adopts: str = ""
+    """What a person said is stable, in an order that is not obeyed on the disk yet."""
     fenced: bool = False
     bare_at: float = -1.0
     """When the journal learned that somebody made the route anew, without our mark; infinity until then."""

@@ -42,6 +42,7 @@ from rollout.simulation.events import (
 )
 from rollout.simulation.referee.bake import looked, sampled
 from rollout.simulation.referee.book import GUILTY, Book, weight_of
+from rollout.simulation.referee.restored import forget
 from rollout.simulation.referee.weather import Weather
 
 
@@ -153,6 +154,8 @@ class Court(Weather):
                 self.orders[event.order.id] = (event.at, event.order)
                 if event.order.verb is Verb.ABORT and event.told:
                     self.book(event.name).aborted_at = event.at
+                elif event.order.verb is Verb.ADOPT:
+                    self.book(event.name).adopts = event.order.argument
             case Answered(name="source main"):
                 self.adopts += 1
             case Committed():
@@ -183,39 +186,12 @@ class Court(Weather):
             book.looked_at = book.sampled_at = book.sample = book.blind_since = None
             book.unused.clear()
             if event.since is not None:
-                self._forget(book, event, event.since)
+                forget(book, event, event.since)
         if event.since is not None:
             self.accepted, self.rewritten_at = None, event.at if event.rewritten else None
             self.frozen = {freeze.name: event.at for freeze in event.freezes}
             self.orders = {number: one for number, one in self.orders.items() if one[0] <= event.since}
             self._policies(dict(event.policies))
-
-    def _forget(self, book: Book, event: Started, since: float) -> None:
-        """Its journal is an old copy, or none: what was written since must not be taken for its own.
-
-        One write that leads home, or to where the copy is, is no journey (Q1): what it may have rejected,
-        nobody can know.
-        """
-        decision = dict(event.decisions).get(book.name)
-        unknown = [at for at in book.writes if at > since]
-        known = {0, weight_of(decision.state) if decision else 0}
-        stands = {book.exposure(book.truth), book.exposure((book.written,) if book.written else ())}
-        led = len(unknown) == 1 and bool(stands & known)
-        # a route made anew counts its writes anew; to who remembers nothing, any mark is a stranger's
-        marked = book.fenced and (since < 0 or book.bare_at <= since)
-        book.forgotten = bool(unknown) and marked and not led
-        if not book.forgotten:
-            book.rejected = {one: at for one, at in book.rejected.items() if at <= since}
-        book.state = decision.state if decision else Unadopted()
-        book.reason = decision.reason if decision else None
-        book.stable = book.home or book.stable
-        book.lowered, book.looked = None, None
-        # a copy from after a promote may not know yet what came of it
-        book.haste = "one" if book.promoted_at is not None and book.promoted_at <= since else ""
-        if book.aborted_at is not None and book.aborted_at > since:
-            book.aborted_at = None
-        book.begun, book.paused = book.ramp.policy if book.ramp else None, False
-        book.raised.clear()
 
     def _recorded(self, event: Recorded) -> None:
         decision, book = event.record.decision, self.book(event.record.name)
@@ -251,7 +227,8 @@ class Court(Weather):
 
     def _climbed(self, book: Book, before: State, after: Ramping) -> None:
         was = before.was if isinstance(before, Held) else before
-        fresh = not isinstance(was, Ramping) or was.past.attempt != after.past.attempt
+        same = isinstance(was, Ramping) and was.past.attempt == after.past.attempt
+        fresh = not isinstance(was, Ramping) or not same or was.canary != after.canary
         if fresh:
             book.lowered, book.haste, book.promoted_at, book.aborted_at = None, "", None, None
             book.begun, book.paused = after.policy, False
@@ -286,7 +263,7 @@ class Court(Weather):
                 case _:
                     pass
             if order.verb is Verb.ADOPT:
-                book.stable = ""
+                book.stable = book.adopts = ""
 
     def hasty(self, event: Recorded) -> bool:
         """Does a person's order, also one that this record obeys, waive the proof of the present rung?"""

@@ -193,8 +193,8 @@ def _blamed(court: Court, book: Book, after: RollingBack) -> Said:
 
 
 def _alone(after: State, court: Court, book: Book) -> Said:
-    """I13: one journey for one route."""
-    if not isinstance(after, Ramping):
+    """I13: one journey for one route; who only observes moves no traffic of anybody."""
+    if not isinstance(after, Ramping) or court.observe:
         return
     for other in court.books.values():
         ramp = other.ramp

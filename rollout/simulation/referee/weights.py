@@ -131,7 +131,7 @@ def _foreign(event: Wrote, book: Book) -> Said:
 
 def _forgotten(event: Wrote, book: Book) -> Said:
     """Q2: without memory of what is written there, nothing is written until a person adopts it."""
-    if book.forgotten:
+    if book.forgotten and event.split.sole != (book.adopts or None):
         yield "Q2", f"{event.split} was written by a journal that does not know the route's last state"
 
 

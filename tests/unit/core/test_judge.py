@@ -310,6 +310,13 @@ def test_stables_latest_blocks_are_no_older_than_a_minute():
     assert evidence.recent == (old, Tally(20, 20, 6, 0, 60.0))
 
 
+def test_a_stable_that_was_sick_before_the_canary_s_first_request_does_not_excuse_it():
+    """S3: its endpoints were lost and came back; the canary's first requests fail beside a well stable."""
+    sick, first = Tally(0, 0, 400, 360, 4.0), Tally(14, 14, 84, 0, 1.0)
+    assert odds(COMPARISON, sick, first) >= judge.ODDS
+    assert odds(COMPARISON, sick + first) < judge.ODDS
+
+
 @pytest.mark.parametrize(
     ("look", "won"),
     [
