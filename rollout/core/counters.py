@@ -67,7 +67,18 @@ def baseline(before: Sample | None, after: Sample) -> Sample:
         series for series in (before.series if before else ()) if (series.proxy, series.backend) not in fresh
     )
     silent = {name for name, _ in after.silent}
-    return Sample((*(series for series in kept if series.proxy in silent), *after.series), after.silent)
+    rates = before.rates if before and silent else _rates(after)
+    return Sample((*(one for one in kept if one.proxy in silent), *after.series), after.silent, rates)
+
+
+def _rates(sample: Sample) -> tuple[tuple[str, float], ...]:
+    """Of all proxies at one moment; none where one does not tell its age, or is silent."""
+    rates: dict[str, float] = {}
+    for series in sample.series:
+        if series.uptime is None or sample.silent:
+            return ()
+        rates[series.proxy] = rates.get(series.proxy, 0.0) + series.completed / max(series.uptime, 1.0)
+    return tuple(rates.items())
 
 
 def tells_late(before: Sample | None, after: Sample) -> bool:
@@ -130,21 +141,14 @@ def _late(moves: Iterable[tuple[Series, Series | None]], arm: str) -> int:
 
 
 def _covered(before: Sample | None, after: Sample) -> bool:
-    """By rates, each over its proxy's life: the count of a silent proxy stands still, and the longer the
-    silence, the less of the requests it would seem to have carried.
+    """By the rates that the proxies had when all of them answered: since then the counts of the silent stand
+    still, and those of the others may grow faster than they ever did.
     """
     if not after.silent:
         return True
     silent = {name for name, _ in after.silent}
-    known = baseline(before, after).series
-    proxies = {series.proxy for series in known} | silent
-    share = 1 - len(silent) / len(proxies)
-    rates = [
-        (series.proxy, series.completed / max(series.uptime, 1.0))
-        for series in known
-        if series.uptime is not None
-    ]
-    total = sum(rate for _, rate in rates)
-    if total and len(rates) == len(known) and silent <= {series.proxy for series in known}:
-        share = sum(rate for proxy, rate in rates if proxy not in silent) / total
-    return share > QUORUM
+    proxies = {series.proxy for series in baseline(before, after).series} | silent
+    rates = dict(before.rates) if before else {}
+    weights = rates if rates.keys() >= proxies and any(rates.values()) else dict.fromkeys(proxies, 1.0)
+    answering = sum(weight for proxy, weight in weights.items() if proxy not in silent)
+    return answering > QUORUM * sum(weights.values())

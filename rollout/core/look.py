@@ -22,6 +22,7 @@ from rollout.core.model import (
     Tally,
     Unseen,
     Verdict,
+    Waiting,
     Weight,
     Withdrawn,
     percent,
@@ -122,13 +123,14 @@ def _fed(state: Ramping, counted: Increment, seen: Observation, *, carried: bool
     weight = weight_of(state.rung, state.policy)
     flows = proof and weight != NOTHING and not seen.observe
     timed = counted.tallies[0] if seen.elapsed is not None else Tally()
+    evidence = tuple(  # the bets begin with the first weight
+        judge.add(check, evidence, tally, proof=proof)
+        for check, evidence, tally in zip(checks, state.evidence, counted.tallies, strict=True)
+    )
     return replace(
         state,
         clock=replace(state.clock, pace=state.clock.pace + timed),
-        evidence=tuple(
-            judge.add(check, evidence, tally, proof=proof)
-            for check, evidence, tally in zip(checks, state.evidence, counted.tallies, strict=True)
-        ),
+        evidence=state.evidence if isinstance(state.rung, Waiting) else evidence,
         counts=tuple(before + tally for before, tally in zip(state.counts, counted.tallies, strict=True)),
         flow=follow(state.flow, counted, weight) if flows else state.flow,
     )

@@ -69,10 +69,15 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """All series of one rollout from one read, and the proxies that did not answer: (name, why)."""
+    """All series of one rollout from one read, and the proxies that did not answer: (name, why).
+
+    ``rates``, of what is kept to difference against: each proxy's requests per second over its life, as they
+    were when none was silent.
+    """
 
     series: tuple[Series, ...]
     silent: tuple[tuple[str, str], ...] = ()
+    rates: tuple[tuple[str, float], ...] = ()
 
 
 class Verb(Enum):

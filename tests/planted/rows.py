@@ -197,8 +197,8 @@ ROWS = (
     Fault(
         "one-proxy-speaks-for-all",
         "rollout.core.counters",
-        "return share > QUORUM",
-        "return share > 0",
+        "return answering > QUORUM * sum(weights.values())",
+        "return answering > 0",
         "a third of the fleet speaks for the rest",
         row="E1",
         test="tests/unit/engine/test_traffic_faults.py::test_e1_two_silent_proxies_of_three_are_no_evidence",

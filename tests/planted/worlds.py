@@ -244,8 +244,8 @@ EVIDENCE = (
     Fault(
         "missing-proxies-are-healthy",
         COUNTERS,
-        "return share > QUORUM",
-        "return share > -1",
+        "return answering > QUORUM * sum(weights.values())",
+        "return answering >= 0",
         "few proxies speak for the whole fleet",
         ("I2", "I14"),
     ),

@@ -18,7 +18,7 @@ QUIET_LOOKS, QUIET_REQUESTS = 7.0, 25.0
 """Seconds, and requests that should have come, after which counters that stand still are silence."""
 DEADLINE = 0.5
 """Seconds that a look may wait for an answer."""
-LONGEST_LOOK = 2.5
+LONGEST_LOOK = 3.0
 """Seconds between two samples of which a look can have counted bake."""
 WINDOW, WINDOWS = 130.0, 4
 """Requests that a realised share is weighed by, a few more than are needed; and so many such weighings, after
@@ -36,7 +36,7 @@ def sampled(court: Court, event: Sampled) -> None:
                 continue
             if not isinstance(answer, Sample) or _few(answer) or _quiet(court, event, book):
                 # the next good look bears witness since this one
-                book.sampled_at, book.sample = event.at - DEADLINE, None
+                book.sample = (event.at - DEADLINE, 0.0)
                 continue
             before = book.sampled_at if book.confirmed else None
             gained = 0.0 if before is None else min(event.at - before, LONGEST_LOOK)

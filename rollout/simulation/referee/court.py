@@ -81,9 +81,9 @@ class Court(Weather):
         return self.books[name]
 
     def at_route(self, key: str) -> Book | None:
-        """Whose route this is: who is about to write it, or who has a policy for it, if several had it."""
+        """Whose route this is, if several had it: who is about to write it, is under way, or has a policy."""
         books = self.on_route(key)
-        books.sort(key=lambda book: (not book.unused, book.policy is None))
+        books.sort(key=lambda book: (not book.unused, book.ramp is None, book.policy is None))
         return books[0] if books else None
 
     def on_route(self, key: str) -> list[Book]:
@@ -227,8 +227,7 @@ class Court(Weather):
 
     def _climbed(self, book: Book, before: State, after: Ramping) -> None:
         was = before.was if isinstance(before, Held) else before
-        same = isinstance(was, Ramping) and was.past.attempt == after.past.attempt
-        fresh = not isinstance(was, Ramping) or not same or was.canary != after.canary
+        fresh = not isinstance(was, Ramping) or was.began != after.began  # a late record may be of another
         if fresh:
             book.lowered, book.haste, book.promoted_at, book.aborted_at = None, "", None, None
             book.begun, book.paused = after.policy, False

@@ -224,7 +224,7 @@ def covered(
         for name, count in shares.items()
         if name not in silent
     )
-    return since(before, sample(*answering, silent=(*silent, *unknown))).covered
+    return since(baseline(None, before), sample(*answering, silent=(*silent, *unknown))).covered
 
 
 def test_silence_elsewhere_is_bearable_while_most_requests_are_covered():
@@ -244,12 +244,22 @@ def test_a_long_silence_is_no_smaller_share():
     assert covered({"a": 60, "b": 40}, "b", later=3_600)
 
 
+def test_proxies_are_weighed_as_they_were_when_all_of_them_answered():
+    """E1: traffic doubled while two of three were silent: what the third counts is no larger share of it."""
+    before = baseline(None, sample(*(series(S, 200, proxy=name, uptime=34.0) for name in "abc")))
+    grown = sample(series(S, 700, proxy="c", uptime=49.0), silent=("a", "b"))
+    assert not since(before, grown).covered
+    assert not since(baseline(before, grown), grown).covered
+
+
 def test_a_proxy_that_has_just_begun_counts_by_its_rate():
     """Ten requests in a second are more than fifty in ten."""
-    before = sample(series(S, 50, proxy="a", uptime=10.0), series(S, 10, proxy="b", uptime=1.0))
+    before = baseline(
+        None, sample(series(S, 50, proxy="a", uptime=10.0), series(S, 10, proxy="b", uptime=1.0))
+    )
     assert not since(before, sample(series(S, 50, proxy="a", uptime=10.0), silent=("b",))).covered
     assert since(before, sample(series(S, 10, proxy="b", uptime=1.0), silent=("a",))).covered
-    born = sample(series(S, 4, proxy="a", uptime=4.0), series(S, 2, proxy="b", uptime=0.0))
+    born = baseline(None, sample(series(S, 4, proxy="a", uptime=4.0), series(S, 2, proxy="b", uptime=0.0)))
     assert since(born, sample(series(S, 2, proxy="b", uptime=0.0), silent=("a",))).covered
 
 
