@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from rollout.simulation.referee.court import Court
 
 QUIET_LOOKS, QUIET_REQUESTS = 7.0, 25.0
-"""Seconds, and requests that should have come, after which counters that stand still are silence."""
+"""Seconds, and requests that should have come at the rate that was seen since the write, after which counters
+that stand still are silence.
+"""
 DEADLINE = 0.5
 """Seconds that a look may wait for an answer."""
 LONGEST_LOOK = 3.0
@@ -74,6 +76,9 @@ def _quiet(court: Court, event: Sampled, book: Book) -> bool:
     faults = (court.faults[kind, service] for kind in ("no traffic", "traffic strays"))
     quiet = not event.fresh or any(faults)
     book.quiet_since = None if not quiet else event.at if book.quiet_since is None else book.quiet_since
-    rate = court.rate * book.exposure(book.truth) / FULL
-    seen = max(QUIET_LOOKS, QUIET_REQUESTS / rate if rate else 60.0)
-    return book.quiet_since is not None and event.at - book.quiet_since > min(seen, 60.0)
+    if book.quiet_since is None:
+        return False
+    seconds = event.at - book.quiet_since
+    before = max(0.0, book.quiet_since - book.written_at)
+    rate = court.rate * book.exposure(book.truth) / FULL * before / (before + seconds or 1.0)
+    return seconds > 60.0 or (seconds > QUIET_LOOKS and rate * seconds > QUIET_REQUESTS)

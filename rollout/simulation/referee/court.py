@@ -234,9 +234,10 @@ class Court(Weather):
             book.given = bool(book.exposure(book.truth))
         if fresh or was.rung != after.rung:  # type: ignore[union-attr]
             # a record that came late said more than its daemon did, and is taken back
-            back = book.proof + book.left[1] if not fresh and book.left[0] == after.rung else 0.0
+            taken_back = not fresh and book.left[0] == after.rung
+            back = book.proof + book.left[1] if taken_back else 0.0
             book.left = (getattr(was, "rung", None), book.proof)
-            book.proof, book.fresh_rung = back, True
+            book.proof, book.fresh_rung = back, not taken_back
             if book.haste == "one":
                 book.haste = ""
 

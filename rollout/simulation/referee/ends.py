@@ -182,7 +182,8 @@ def _ends(book: Book, court: Court) -> Iterator[str]:
         yield "ends with a rewritten history, and it is not"
     if reason is Reason.SHARED_TARGET and not court.clashing:
         yield "ends with a shared route, and it is not shared"
-    if reason is Reason.SUSPENDED and book.policy is not None and not book.policy.suspend:
+    asked = book.policy is None or book.policy.suspend or book.key in court.clashing
+    if reason is Reason.SUSPENDED and not asked:
         yield "ends suspended, and git does not say so"
     if (
         reason is Reason.REJECTED_BEFORE

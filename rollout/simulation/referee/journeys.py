@@ -188,7 +188,7 @@ def _blamed(court: Court, book: Book, after: RollingBack) -> Said:
     clean = canary not in court.ever_failed and court.ready.get(canary, 1) and canary not in court.ever_dead
     if clean:
         yield "M1", f"{canary} is condemned beside {stable}, and it never failed a request"
-    if waiting(book.state) and after.cause is Cause.WORSE and not (book.given or court.is_stale):
+    if waiting(book.state) and after.cause is Cause.WORSE and not book.given:
         yield "M1", f"{canary} is condemned beside {stable} before its first request"
 
 

@@ -52,7 +52,7 @@ class Truth:
         rung, now = self._of(found.name), {name: (n, x) for name, n, x in event.served}
         if not found.exposure(event.before):
             rung.begun = now
-        if not court.is_stale:
+        if not court.is_stale(found.looked_at):
             yield from self._blamed(event, found, rung, now)
         raised = is_raise(event, found)
         if now and raised and found.exposure(event.before):

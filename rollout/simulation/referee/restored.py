@@ -32,7 +32,7 @@ def forget(book: Book, event: Started, since: float) -> None:
     book.stable = book.home or book.stable
     book.lowered, book.looked = None, None
     # a copy from after a promote may not know yet what came of it
-    book.haste = "one" if book.promoted_at is not None and book.promoted_at <= since else ""
+    book.haste = "all" if book.promoted_at is not None and book.promoted_at <= since else ""
     if book.aborted_at is not None and book.aborted_at > since:
         book.aborted_at = None
     book.begun, book.paused = book.ramp.policy if book.ramp else None, False

@@ -41,10 +41,11 @@ class Weather:
         """May a record land after what it announces?"""
         return self._lately("disk slow", UNDER_WAY)
 
-    @property
-    def is_stale(self) -> bool:
-        """May counters tell of requests of long ago?"""
-        return self._lately("metrics stale", SHOWN)
+    def is_stale(self, looked_at: float | None) -> bool:
+        """May counters tell of requests of long ago to who looked then for the last time, or just started?"""
+        turned = self._turned.get("metrics stale")
+        unseen = turned is not None and (looked_at is None or looked_at <= turned)
+        return unseen or self._lately("metrics stale", SHOWN)
 
     def _lately(self, kind: str, seconds: float) -> bool:
         return self.on(kind) or self.at - self._turned.get(kind, -1000.0) < seconds
