@@ -51,6 +51,8 @@ from rollout.settings import Settings, SourceSettings
 
 log = logging.getLogger("rollout")
 
+GONE = "not done: git no longer has a policy for it"
+"""The answer to who ordered something of a rollout that was let go meanwhile."""
 LOST_NOTIFY, LOST_PAGE = 3, 3600.0
 """A source that is lost is told after so many polls, and is a page after so many seconds (FAILURES G1)."""
 Shout = Callable[[tuple[tuple[str, Alert], ...]], None]
@@ -148,8 +150,8 @@ class Engine:
                 rollout.due = self.clock.monotonic()
         if isinstance(asked, Withdrawn) and decision.reason is Reason.RELEASED:
             for order in list(rollout.answers):
-                rollout.answer(order, "not done: git no longer has a policy for it")
-            self._resting[name] = rollout.state
+                rollout.answer(order, GONE)
+            self._resting[name], self._orders[name] = rollout.state, tuple(rollout.orders)
             del self.rollouts[name]
         self.changed(rollout)
         return decision
@@ -362,6 +364,10 @@ class Engine:
             if verb is not Verb.ABORT:
                 raise
             given = replace(given, id=-1 - len(rollout.orders))
+        rollout = self.rollouts.get(name)  # the disk may have taken its time
+        if rollout is None:
+            self._orders[name] = (*self._orders.get(name, ()), given)
+            return GONE
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         rollout.answers[given.id] = answer
         rollout.orders.append(given)

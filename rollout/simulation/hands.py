@@ -70,6 +70,7 @@ class Hands(Elements):
         """Whatever is still on ends, and a daemon that is down comes back."""
         for deed in list(self._on):
             self._end(deed)
+        self._world.memory.torn = False
         self._world.start()
 
     def _begin(self, deed: Deed) -> None:

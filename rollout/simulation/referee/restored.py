@@ -26,8 +26,9 @@ def forget(book: Book, event: Started, since: float) -> None:
         book.rejected = {one: at for one, at in book.rejected.items() if at <= since}
     left, proof = book.left
     book.state, book.adopts = decision.state if decision else Unadopted(), ""
-    if book.ramp and book.ramp.rung == left:  # the copy is of the rung before
+    if book.ramp and book.ramp.rung == left:  # the copy is of the rung before, and so is its proof
         book.proof, book.fresh_rung = book.proof + proof, False
+        book.served = {}
     book.reason = decision.reason if decision else None
     book.stable = book.home or book.stable
     book.lowered, book.looked = None, None

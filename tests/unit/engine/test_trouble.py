@@ -24,6 +24,19 @@ class Hanging(SimulatedJournal):
         await super().record(record)
 
 
+class SlowToOrder(SimulatedJournal):
+    """A disk that takes an order only when it is freed."""
+
+    def __init__(self, memory, clock):
+        super().__init__(memory, clock)
+        self.freed, self.asked = asyncio.Event(), asyncio.Event()
+
+    async def order(self, name, order):
+        self.asked.set()
+        await self.freed.wait()
+        return await super().order(name, order)
+
+
 async def ramping(*names: str) -> Lab:
     lab = await Lab(*names).adopted()
     await lab.ask("jazz-v2", bake=60)
@@ -158,3 +171,22 @@ async def test_an_order_that_crosses_a_release_is_answered():
     rollout.orders.clear()
     await lab.look()
     assert "no longer has a policy" in await asyncio.wait_for(order, 1)
+
+
+async def test_an_order_that_a_disk_took_late_is_decided_by_who_bears_the_name_then():
+    """The rollout was let go while the disk hung, and came back: the order is decided, never lost."""
+    lab = await Lab("jazz", "metal").adopted()
+    journal = SlowToOrder(lab.memory, lab.clock)
+    lab.swap_journal(journal)
+    order = asyncio.ensure_future(lab.engine.order(JAZZ, Verb.PAUSE, "ada", "hm"))
+    await journal.asked.wait()
+    lab.source.commit({"prod/jazz.yaml": None})
+    await lab.engine.poll("main")
+    await lab.look()
+    assert JAZZ not in lab.engine.rollouts
+    journal.freed.set()
+    assert "no longer has a policy" in await asyncio.wait_for(order, 1)
+    await lab.ask("jazz-v1")
+    assert [given.verb for given in lab.rollout().orders] == [Verb.PAUSE]
+    await lab.look()
+    assert not lab.rollout().orders
