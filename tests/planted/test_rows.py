@@ -11,6 +11,7 @@ from tests.planted.mechanism import ROOT, Fault
 from tests.planted.rows import ROWS
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("fault", ROWS, ids=lambda fault: f"{fault.row}-{fault.name}")
 def test_its_test_fails(fault: Fault, record_property: Callable[[str, object], None]):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.planted.plugin", "-p", "no:cacheprovider"]

@@ -142,7 +142,7 @@ def _held(event: Recorded, court: Court, book: Book) -> Said:
     if policy.suspend and settled:
         yield "I9", "rises while git suspends it"
     after = event.record.decision.state
-    if settled and isinstance(was, Ramping) and getattr(after, "policy", was.policy) != policy:
+    if settled and isinstance(was, Ramping) and isinstance(after, Ramping) and after.policy != policy:
         yield "P6", "rises under a policy that is not the one in force"
     clash = court.clashing.get(policy.route.key)
     if clash is not None and at - clash > AT_ONCE:
@@ -193,8 +193,8 @@ def _blamed(court: Court, book: Book, after: RollingBack) -> Said:
 
 
 def _alone(after: State, court: Court, book: Book) -> Said:
-    """I13: one journey for one route; who only observes moves no traffic of anybody."""
-    if not isinstance(after, Ramping) or court.observe:
+    """I13: one journey for one route moves traffic; who only observes moves none of anybody's."""
+    if not isinstance(after, Ramping) or not weight_of(after) or court.observe:
         return
     for other in court.books.values():
         ramp = other.ramp
