@@ -211,6 +211,8 @@ class Court(Weather):
             book.aborted_at, book.haste, book.lowered = None, "", None
         book.state, book.reason, book.told = decision.state, decision.reason, event.told
         book.unused += [action.split for action in decision.actions]
+        if decision.reason is Reason.RELEASED:
+            book.unused.clear()  # what was lost on its way is nobody's any more
         if not book.stable or decision.reason is Reason.ADOPTED:
             book.stable = book.home
         route = getattr(getattr(self._last(book), "past", None), "route", None)
