@@ -6,10 +6,8 @@ from rollout.core.action import wanted_split
 from rollout.core.model import (
     Held,
     Intent,
-    MeshSeen,
     Observation,
     Policy,
-    Ramping,
     Split,
     State,
     Steady,
@@ -38,23 +36,32 @@ def borne_out(state: State, asked: Policy | Withdrawn, seen: Observation) -> Sta
     if mesh.epoch is None:
         return counted(state, 0)
     if mesh.epoch <= max(seen.epoch, past.epoch):
-        if mesh.writes <= past.writes:
+        new = mesh.writes - past.writes
+        if new < 0 or (new == 0 and not _may_be_another_s(state, was.intent, seen, mesh.splits)):
             return state
-        if _is_caught_up(state, past.writes, mesh):
+        if new == 1 and _is_caught_up(state, was.intent, past.stable.backend, mesh.splits):
             return counted(state, mesh.writes)
     if isinstance(state, Held) and state.why is Why.FORGOTTEN:
         return state
     return Held(Steady(past), Why.FORGOTTEN)
 
 
-def _is_caught_up(state: State, writes: int, mesh: MeshSeen) -> bool:
-    """One write that we do not remember, but that ended where our memory would have it: going home does not
-    wait for the disk (Q1). More than one, or one at rest, may end a journey whose rejection is forgotten; and
-    while a write of ours is under way, nobody knows whether the one more is that one.
+def _may_be_another_s(
+    state: State, intent: Intent | None, seen: Observation, splits: tuple[Split, ...]
+) -> bool:
+    """A write of ours was under way when the process ended, and the route shows neither that nor what was
+    before it: the write that it counts may be another journey's.
     """
-    ramp = state.was if isinstance(state, Held) else state
-    if isinstance(ramp, Steady | Unadopted) or mesh.writes != writes + 1:
+    if seen.elapsed is not None or intent is None or intent.confirmed:
         return False
-    if isinstance(ramp, Ramping) and isinstance(ramp.intent, Intent) and not ramp.intent.confirmed:
+    return splits not in ((wanted_split(state),), intent.shown)
+
+
+def _is_caught_up(state: State, intent: Intent | None, stable: str, splits: tuple[Split, ...]) -> bool:
+    """One write that we do not remember, but that ended where our memory would have it: going home does not
+    wait for the disk (Q1). One at rest may end a journey whose rejection is forgotten; so may one while we do
+    not know what became of ours.
+    """
+    if isinstance(state, Steady) or (intent is not None and not intent.confirmed):
         return False
-    return mesh.splits in ((Split.all_on(ramp.past.stable.backend),), (wanted_split(state),))
+    return splits in ((wanted_split(state),), (Split.all_on(stable),))

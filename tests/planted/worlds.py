@@ -439,8 +439,8 @@ HANDS = (
     Fault(
         "writes-are-not-counted",
         FENCE,
-        "        if mesh.writes <= past.writes:\n",
-        "        if mesh.writes is not None:\n",
+        "        if new < 0 or (",
+        "        if new is not None or (",
         "an old copy of the same life's journal writes on",
         ("Q2",),
     ),

@@ -317,6 +317,19 @@ def test_a_copy_from_while_a_write_was_under_way_does_not_take_another_s_for_it(
     assert world.state == Held(Steady(backup.past), Why.FORGOTTEN)
 
 
+def test_a_copy_from_while_a_write_was_lost_does_not_take_another_journey_s_for_it():
+    """It counts one, and so does the route: of another canary, at a weight that nobody here asked for."""
+    world = at(TEN)
+    world.loses = 1
+    world.until(Reason.STEP_PASSED)
+    backup = world.ramp
+    assert backup.past.writes == 1
+    world.foreign({V1: 99, V3: 1})
+    world.mesh_epoch, world.mesh_writes = 1, 1
+    restored(world, backup)
+    assert world.state == Held(Steady(backup.past), Why.FORGOTTEN)
+
+
 def test_a_way_home_that_could_not_be_recorded_is_no_old_copy():
     """Q1: the memory is of 10 %, the route is at home and counts one write more. Nobody is asked; a foreign
     hand that raises it afterwards is set right as ever.
