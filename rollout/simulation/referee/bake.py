@@ -62,10 +62,11 @@ def _few(answer: Sample) -> bool:
 def _follows(court: Court, book: Book, gained: float) -> bool:
     """M3: do requests follow the weight, or for so short a time not that it need not have been seen?"""
     service, leans = book.name.partition("/")[2], weight_of(book.state) >= FULL // 2
+    carried = book.written is not None and book.exposure((book.written,)) == weight_of(book.state)
     if not (court.faults["traffic strays", service] or (leans and court.faults["traffic leans", service])):
         book.strayed = 0.0
         return True
-    book.strayed += gained
+    book.strayed += gained if carried else 0.0
     looks = math.ceil(WINDOW / court.rate) if court.rate else 60
     return book.strayed <= WINDOWS * looks
 
