@@ -212,6 +212,7 @@ class Court(Weather):
         book.state, book.reason, book.told = decision.state, decision.reason, event.told
         book.unused += [action.split for action in decision.actions]
         if decision.reason is Reason.RELEASED:
+            book.looked = None
             book.unused.clear()  # what was lost on its way is nobody's any more
         if not book.stable or decision.reason is Reason.ADOPTED:
             book.stable = book.home
