@@ -63,7 +63,9 @@ def decide(state: State, asked: Policy | Withdrawn, seen: Observation) -> Decisi
     before = past_of(state)
     if before is not None and before.virtual and not seen.observe:
         state = awakened(before)
-    state, obeyed, abort = obey(borne_out(state, asked, seen), asked, seen)
+    known = borne_out(state, asked, seen)
+    found_out = isinstance(known, Held) and known.why is Why.FORGOTTEN and known != state
+    state, obeyed, abort = obey(known, asked, seen, found_out=found_out)
     turn = Turn(state, Reason.ABORTED, abort) if abort else _turn(state, asked, seen)
     after, actions = enact(turn, seen)
     if seen.observe:

@@ -44,16 +44,17 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error
 
 
 def obey(
-    state: State, asked: Policy | Withdrawn, seen: Observation
+    state: State, asked: Policy | Withdrawn, seen: Observation, *, found_out: bool = False
 ) -> tuple[State, tuple[tuple[int, str], ...], dict[str, Fact]]:
     """The state after the waiting orders, what became of each (id, why it was refused or ``""``), and the
-    facts of an abort, if one was obeyed. An abort goes before all others: it always wins.
+    facts of an abort, if one was obeyed. An abort goes before all others: it always wins. ``found_out``: that
+    the journal is an old copy was not known when these were given.
     """
     obeyed: list[tuple[int, str]] = []
     abort: dict[str, Fact] = {}
     for order in sorted(seen.orders, key=lambda order: (order.verb is not Verb.ABORT, order.id)):
         try:
-            state, facts = _obey(state, order, asked, seen)
+            state, facts = _obey(state, order, asked, seen, found_out=found_out)
         except Refusal as refusal:
             obeyed.append((order.id, str(refusal)))
         else:
@@ -63,11 +64,15 @@ def obey(
 
 
 def _obey(
-    state: State, order: Order, asked: Policy | Withdrawn, seen: Observation
+    state: State, order: Order, asked: Policy | Withdrawn, seen: Observation, *, found_out: bool
 ) -> tuple[State, Mapping[str, Fact]]:
     if order.attempt not in {None, attempt_of(state)}:
         raise Refusal(
             f"it was given before this journey began: if you still mean it, {order.verb.value} again"
+        )
+    if found_out and order.verb is Verb.ADOPT:
+        raise Refusal(
+            "it was given before the journal was found to be an old copy: if you still mean it, adopt again"
         )
     match order.verb:
         case Verb.ABORT:

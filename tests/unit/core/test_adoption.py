@@ -304,6 +304,18 @@ def test_an_abort_given_to_an_old_copy_moves_nothing():
     assert "it is not known which backend is stable" in decision.obeyed[0][1]
 
 
+def test_an_adopt_that_an_old_copy_holds_is_not_obeyed():
+    """It was given, and answered, before the copy was put back: another backend may be stable since."""
+    world = at(TEN)
+    backup = world.state
+    world.until(Reason.PROMOTED)
+    world.state, wrote = backup, len(world.writes)
+    decision = world.order(Verb.ADOPT, V1)
+    assert (decision.reason, len(world.writes)) == (Reason.FORGOTTEN, wrote)
+    assert "adopt again" in decision.obeyed[0][1]
+    assert world.order(Verb.ADOPT, V2).obeyed[0][1] == ""
+
+
 def test_a_copy_from_while_a_write_was_under_way_does_not_take_another_s_for_it():
     """The raise was lost, and the one write more may have been a whole journey's last."""
     world = at(TEN)
