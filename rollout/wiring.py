@@ -32,7 +32,15 @@ from rollout.engine.outbox import Postman
 from rollout.ports import Clock, Mesh, Metrics, Outbox, Refused, Sink, Unavailable
 from rollout.server.control import serve_control
 from rollout.server.exposition import Exposition, make_app
-from rollout.settings import EnvoyMesh, EnvoyMetrics, LogSink, Settings, SlackSink, WebhookSink
+from rollout.settings import (
+    EnvoyMesh,
+    EnvoyMetrics,
+    LogSink,
+    PrometheusMetrics,
+    Settings,
+    SlackSink,
+    WebhookSink,
+)
 from rollout.settings.limits import limits
 
 log = logging.getLogger("rollout")
@@ -40,7 +48,18 @@ log = logging.getLogger("rollout")
 Session = Callable[[], aiohttp.ClientSession]
 
 MESHES: Mapping[type, Callable[[Any, Clock], Mesh]] = {EnvoyMesh: EnvoyFiles}
-METRICS: Mapping[type, Callable[[Any, Clock], Metrics]] = {EnvoyMetrics: EnvoyStats}
+
+
+def _prometheus(settings: PrometheusMetrics, clock: Clock) -> Metrics:
+    from rollout.adapters.metrics.prometheus import PrometheusCounters  # heavy, and most have none
+
+    return PrometheusCounters(settings, clock)
+
+
+METRICS: Mapping[type, Callable[[Any, Clock], Metrics]] = {
+    EnvoyMetrics: EnvoyStats,
+    PrometheusMetrics: _prometheus,
+}
 SINKS: Mapping[type, Callable[[Any, Session, Clock], Sink]] = {
     LogSink: lambda _settings, _session, _clock: Log(),
     WebhookSink: Webhook,

@@ -83,7 +83,8 @@ def next_look(state: State, policy: Policy | Withdrawn, least: float, reason: Re
         case Ramping(rung=Waiting()) if reason in OUTSIDE:
             return RETRY_LOOK
         case Ramping(rung=Waiting(), policy=ramp):
-            return min(RATE_LOOK, look_interval(ramp, least))
+            look = look_interval(ramp, least)
+            return look if least > DEFAULT_LOOK else min(RATE_LOOK, look)  # a scrape's rate takes a scrape
         case Ramping(policy=ramp):
             return look_interval(ramp, least)
         case RollingBack():

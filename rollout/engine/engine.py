@@ -99,7 +99,7 @@ class Engine:
             outside.meshes,
             {name: Gatherer(source, clock) for name, source in outside.metrics.items()},
             tuple(sink.name for sink in settings.sinks),
-            settings.guard,
+            settings.least_look,
             remembered.epoch,
             settings.observe,
             self._breaker,
@@ -144,7 +144,8 @@ class Engine:
         finally:
             asked = rollout.asked
             reason = rollout.decision.reason if rollout.decision else None
-            interval = next_look(rollout.state, asked, self.settings.guard.min_look, reason)
+            least = self.settings.least_look(rollout.policy.analysis.metrics if rollout.policy else "")
+            interval = next_look(rollout.state, asked, least, reason)
             rollout.pace(self.clock.monotonic(), interval, wrote=wrote, ripe_in=ripe_in(rollout.state))
             if rollout.again:
                 rollout.due = self.clock.monotonic()

@@ -73,7 +73,7 @@ async def observe(rollout: Rollout, world: World) -> Observation:
     """Everything this look may know; mesh and metrics are read at the same time."""
     now, monotonic = world.clock.now(), world.clock.monotonic()
     policy = rollout.policy
-    look = look_interval(policy, world.guard.min_look) if policy else 1.0
+    look = look_interval(policy, world.least_look(policy.analysis.metrics)) if policy else 1.0
     deadline = min(max(look / 2, SHORTEST), LONGEST)
     elapsed = None if rollout.looked_at is None else monotonic - rollout.looked_at
     if elapsed is not None and abs(now.timestamp() - rollout.wall_at - elapsed) > JUMP:

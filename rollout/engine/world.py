@@ -9,7 +9,6 @@ from rollout.core.model import Hold
 from rollout.engine.breaker import Breaker
 from rollout.engine.gather import Gatherer
 from rollout.ports import Alert, Clock, Journal, Mesh
-from rollout.settings import GuardRails
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class World:
     meshes: Mapping[str, Mesh]
     metrics: Mapping[str, Gatherer]
     sinks: tuple[str, ...]
-    guard: GuardRails
+    least_look: Callable[[str], float]
     epoch: int
     observe: bool
     breaker: Breaker

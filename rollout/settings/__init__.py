@@ -119,6 +119,21 @@ class EnvoyMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class PrometheusMetrics:
+    """Counters from Prometheus, which scrapes the Envoys each ``interval`` seconds.
+
+    ``match``: further PromQL matchers of their series; ``label``: the one that bears the cluster's name.
+    """
+
+    name: str
+    url: str
+    interval: float = 15.0
+    match: str = ""
+    label: str = "envoy_cluster_name"
+    token: Reference | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LogSink:
     """Alerts as lines of the daemon's log."""
 
@@ -143,7 +158,7 @@ class SlackSink:
 
 
 MeshSettings = EnvoyMesh
-MetricsSettings = EnvoyMetrics
+MetricsSettings = EnvoyMetrics | PrometheusMetrics
 SinkSettings = LogSink | WebhookSink | SlackSink
 
 
@@ -160,3 +175,10 @@ class Settings:
     meshes: tuple[MeshSettings, ...] = ()
     metrics: tuple[MetricsSettings, ...] = ()
     sinks: tuple[SinkSettings, ...] = ()
+
+    def least_look(self, metrics: str) -> float:
+        """Seconds between two looks at least: the operator's guard rail, or the interval at which these
+        counters are scraped.
+        """
+        scraped = (one for one in self.metrics if isinstance(one, PrometheusMetrics) and one.name == metrics)
+        return max([self.guard.min_look, *(one.interval for one in scraped)])

@@ -12,6 +12,7 @@ from rollout.settings import (
     EnvoyMetrics,
     GuardRails,
     LogSink,
+    PrometheusMetrics,
     SlackSink,
     SourceSettings,
     WebhookSink,
@@ -183,7 +184,44 @@ METRICS: Mapping[str, Table] = MappingProxyType(
             "Counters from Envoy's admin interface. A mesh without metrics of its own name gets these from "
             "its proxies; a single mesh's are called `envoy` too, which policies ask for by default.",
             (_ADMIN,),
-        )
+        ),
+        "prometheus": Table(
+            PrometheusMetrics,
+            "Counters of Envoy that Prometheus scrapes. The daemon looks no more often than it does.",
+            (
+                Key(
+                    "url",
+                    values.server,
+                    "URL",
+                    None,
+                    "The server: https, or http on this machine or in a network that you trust.",
+                    '"http://prometheus:9090"',
+                ),
+                Key(
+                    "interval",
+                    values.duration(0.2, 300),
+                    "duration",
+                    '"15s"',
+                    "How often it scrapes the proxies: older counters than two of these are silence.",
+                ),
+                Key(
+                    "match",
+                    values.matchers,
+                    "text",
+                    '""',
+                    "Matchers of PromQL that narrow the series down to one job.",
+                    "'job=\"envoy\"'",
+                ),
+                Key(
+                    "label",
+                    values.label,
+                    "text",
+                    '"envoy_cluster_name"',
+                    "The label that bears a cluster's name; Istio's proxies say `cluster_name`.",
+                ),
+                Key("token", values.reference, "reference", "", "The bearer token."),
+            ),
+        ),
     }
 )
 

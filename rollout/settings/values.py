@@ -42,6 +42,8 @@ _ADDRESS = re.compile(rf"(?P<host>{_HOST}):(?P<port>[0-9]{{1,5}})")
 _SCP = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?(?:{_HOST}):(?!//)[^\s:][^\s]*")
 _REPOSITORY = "write https://host/path, ssh://user@host/path, user@host:path or /path/on/this/machine"
 _BRANCH = re.compile(r"(?!-)(?!.*(?:\.\.|//|@\{))[^\s~^:?*\[\\]+(?<!/)(?<!\.lock)")
+_MATCHER = r'[A-Za-z_][A-Za-z0-9_]*\s*(?:=~|!~|!=|=)\s*"(?:[^"\\]|\\.)*"'
+_MATCHERS = re.compile(rf"{_MATCHER}(?:\s*,\s*{_MATCHER})*")
 MAX_PORT = 65_535
 _WEB = {"http", "https"}
 
@@ -186,6 +188,33 @@ def endpoint(value: Any, folder: Path) -> str | Reference:
         )
     if parts.scheme not in _WEB or not parts.hostname:
         raise Wrong("is no web address", "write https://host/path")
+    return found
+
+
+def server(value: Any, folder: Path) -> str:
+    """The address of a server, without anything secret in it."""
+    found = text(value, folder)
+    parts = _split(found)
+    if parts.username or parts.password is not None:
+        raise Wrong("holds a name or password", 'take it out, and name it by token = { env = "NAME" }')
+    if parts.scheme not in _WEB or not parts.hostname or parts.query or parts.fragment or " " in found:
+        raise Wrong("is no server's address", "write http://host:port or https://host")
+    return found.rstrip("/")
+
+
+def matchers(value: Any, folder: Path) -> str:
+    """Matchers of PromQL, without the braces."""
+    found = text(value, folder).strip().removesuffix(",")
+    if not _MATCHERS.fullmatch(found):
+        raise Wrong("is no list of PromQL's matchers", """write for example 'job="envoy",namespace="prod"'""")
+    return found
+
+
+def label(value: Any, folder: Path) -> str:
+    """The name of a label."""
+    found = text(value, folder)
+    if not _VARIABLE.fullmatch(found):
+        raise Wrong("is no label's name", "write letters, digits and _, such as envoy_cluster_name")
     return found
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from rollout.adapters.clock import SystemClock
 from rollout.adapters.metrics.envoy import EnvoyStats
+from rollout.adapters.metrics.prometheus import PrometheusCounters
 from rollout.demo.envoy import EnvoyProcess, route_file, weighted_route
 from rollout.simulation.metrics import SimulatedMetrics
 from tests.conftest import need
@@ -25,7 +26,7 @@ CODES = {"jazz-v1": 200, "jazz-v2": 503, "jazz-v3": 429}
 
 class EnvoyWorld:
     def __init__(self, site: Site) -> None:
-        self.metrics = EnvoyStats(site.metrics, SystemClock())
+        self.metrics: EnvoyStats | PrometheusCounters = EnvoyStats(site.metrics, SystemClock())
         self.names = site.proxies[0].admin, site.proxies[1].admin
         self._by_name = dict(zip(self.names, site.proxies, strict=True))
 

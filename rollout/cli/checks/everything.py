@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from rollout.cli.checks import Finding, envoy, git, here, sinks
-from rollout.settings import Settings
+from rollout.cli.checks import Finding, envoy, git, here, prometheus, sinks
+from rollout.settings import MetricsSettings, PrometheusMetrics, Settings
 from rollout.settings.limits import limits
 
 
@@ -33,7 +33,13 @@ async def _outside(settings: Settings, *, send: bool) -> list[Finding]:
             for mesh in settings.meshes
         )
     )
-    metrics = await asyncio.gather(*(envoy.metrics(source) for source in settings.metrics))
+    metrics = await asyncio.gather(*map(_metrics, settings.metrics))
     told = await asyncio.gather(*(sinks.sink(sink, send=send) for sink in settings.sinks))
     parts = (*(each.findings for each in read), git.across(policies), *meshes, *metrics, told)
     return [finding for part in parts for finding in part]
+
+
+async def _metrics(source: MetricsSettings) -> list[Finding]:
+    if isinstance(source, PrometheusMetrics):
+        return await prometheus.metrics(source)
+    return await envoy.metrics(source)

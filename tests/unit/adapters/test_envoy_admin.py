@@ -13,8 +13,9 @@ import pytest
 
 from rollout.adapters.clock import SystemClock
 from rollout.adapters.envoy_admin import BODY_CAP, Admins, Silent
+from rollout.adapters.envoy_counters import UPTIME
 from rollout.adapters.meshes.envoy import EnvoyFiles
-from rollout.adapters.metrics.envoy import UPTIME, EnvoyStats
+from rollout.adapters.metrics.envoy import EnvoyStats
 from rollout.core.model import Route, Sample, Split, Unseen
 from rollout.ports import Question
 from rollout.settings import EnvoyMesh, EnvoyMetrics

@@ -1,0 +1,1 @@
+"""Servers that come as source: built from the go.mod of their folder, kept by its content."""
