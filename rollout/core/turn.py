@@ -53,7 +53,8 @@ def home(look: Look, cause: Cause, reason: Reason, **facts: Fact) -> Turn:
     past = condemned(state.past, state.canary) if guilty else state.past
     if cause is Cause.NO_DATA:
         past = replace(past, silent_at=look.seen.now)
-    road = RollingBack(past, state.canary, cause, look.seen.now, look.weight)
+    unseen = state.intent if state.intent and not state.intent.confirmed else None
+    road = RollingBack(past, state.canary, cause, look.seen.now, look.weight, unseen)
     return say(look, reason, road, **fallen(look.weight), **facts)
 
 
