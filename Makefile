@@ -18,10 +18,10 @@ JOBS ?= 2
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test simulate bench mutants lock clean
+.PHONY: help setup demo check test servers test-servers simulate bench mutants lock clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## create .venv from the hash-pinned development lock
 
@@ -63,6 +63,13 @@ ifneq ($(END_TO_END),)
 else
 	@echo "== end to end: there is no tests/e2e yet"
 endif
+
+servers: setup ## build the servers that come as source (Go, or its wheel; minutes once), and keep them
+	@$(BIN)/python -m tests.servers.build
+
+test-servers: servers ## test against those servers: Prometheus
+	@echo "== servers"
+	@$(BIN)/python -m pytest -q -n $(JOBS) tests/servers
 
 simulate: setup ## run RUNS=2000 simulated worlds from SEED=1 on, and print what they covered
 	@$(BIN)/python -m rollout.simulation --runs $(RUNS) --seed $(SEED) --jobs $(JOBS)
