@@ -28,7 +28,7 @@ from rollout.core.schedule import next_look, ripe_in
 from rollout.engine.breaker import Breaker
 from rollout.engine.catalogue import Catalogue, Taken, is_clash, owners, refuse, take
 from rollout.engine.gather import Gatherer
-from rollout.engine.narrate import alerts_of
+from rollout.engine.narrate import alerts_of, source_alert
 from rollout.engine.reconcile import reconcile
 from rollout.engine.rollout import Rollout
 from rollout.engine.world import World
@@ -316,20 +316,10 @@ class Engine:
                 self.look_soon(rollout)
 
     def _alerts(self, name: str, state: SourceState) -> tuple[tuple[str, Alert], ...]:
-        now = self.clock.now()
         lost = state.problem != "" and self._lost.get(name, 0) == LOST_NOTIFY
         pages = state.problem != "" or any(map(is_clash, state.complaints))
         level = Level.PAGE if pages and not lost else Level.NOTIFY
-        alert = Alert(
-            f"source/{name}/{state.attempted}/{level.name.lower()}/{now:%Y-%m-%dT%H}",
-            f"source {name}",
-            "SOURCE",
-            level,
-            now,
-            f"source {name}: {state.problem or '; '.join(state.complaints)}",
-            (("accepted", state.accepted or "none"), ("attempted", state.attempted or "none")),
-            "rollouts under way go on with what was accepted; what was refused waits for another commit",
-        )
+        alert = source_alert(name, state, level, self.clock.now())
         return tuple((sink.name, alert) for sink in self.settings.sinks)
 
     async def adopt_source(self, name: str, actor: str, why: str) -> str:

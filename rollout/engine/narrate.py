@@ -9,7 +9,7 @@ from rollout.core.model import Decision, Held, Origin, Policy, Ramping, State, U
 from rollout.core.past import past_of
 from rollout.core.reason import Level, Reason
 from rollout.engine.rollout import Rollout
-from rollout.ports import Alert
+from rollout.ports import Alert, SourceState
 
 RETRY = "it is not tried again until git offers another revision, or `rollout retry {name}`"
 RISING = "the weight rises by itself; `rollout pause {name}` holds it, `rollout abort {name}` ends it"
@@ -132,3 +132,17 @@ def common_cause(rollout: Rollout, sinks: tuple[str, ...], now: datetime) -> tup
         next="each was sent home on its own evidence; `rollout history` says more",
     )
     return tuple((sink, alert) for sink in sinks)
+
+
+def source_alert(name: str, state: SourceState, level: Level, now: datetime) -> Alert:
+    """What is wrong with a source, at most once an hour for one commit."""
+    return Alert(
+        f"source/{name}/{state.attempted}/{level.name.lower()}/{now:%Y-%m-%dT%H}",
+        f"source {name}",
+        "SOURCE",
+        level,
+        now,
+        f"source {name}: {state.problem or '; '.join(state.complaints)}",
+        (("accepted", state.accepted or "none"), ("attempted", state.attempted or "none")),
+        "rollouts under way go on with what was accepted; what was refused waits for another commit",
+    )
