@@ -222,8 +222,17 @@ ROWS = (
         test="tests/unit/adapters/test_envoy_stats.py::test_an_answer_that_is_not_envoys_is_silence",
     ),
     Fault(
+        "any-status-will-do",
+        "rollout.adapters.prometheus_api",
+        "            if answer.status_code != requests.codes.ok:\n",
+        "            if answer.status_code < 0:\n",
+        "what a server answers as it refuses is read as its counters",
+        row="R1",
+        test="tests/unit/adapters/test_prometheus.py::test_r1_a_refusal_is_named_and_not_repeated",
+    ),
+    Fault(
         "more-errors-than-requests",
-        "rollout.adapters.metrics.envoy",
+        "rollout.adapters.envoy_counters",
         "errors = min(completed, max(errors, total(*BROKEN) + cut))",
         "errors = max(errors, total(*BROKEN) + cut)",
         "more fails than was asked",
