@@ -38,8 +38,8 @@ def test_a_canary_is_judged_by_what_prometheus_scrapes(tmp_path: Path, status: i
                 house.until("steady")
         if ends == "PROMOTED":
             house.until("steady", seconds=60, reason="NOTHING_NEW")
-            assert "PROMOTED" in house.run("history", "jazz").stdout
+            assert "jazz-v2" in house.json("get", "jazz")["rollout"]["stable"]
         else:
             house.until("steady", seconds=60, reason="REJECTED_BEFORE")
-            assert "WORSE" in house.run("history", "jazz").stdout
+            assert "jazz-v2 is worse" in house.run("history", "jazz").stdout
         assert house.run("doctor").returncode == 0
