@@ -37,6 +37,7 @@ def test_a_canary_is_judged_by_what_prometheus_scrapes(tmp_path: Path, status: i
                 house.start()
                 house.until("steady")
         if ends == "PROMOTED":
+            house.until("ramping")
             house.until("steady", seconds=60, reason="NOTHING_NEW")
             assert "jazz-v2" in house.json("get", "jazz")["rollout"]["stable"]
         else:
