@@ -90,6 +90,11 @@ class Court(Weather):
         """All that were ever seen on this route."""
         return [book for book in self.books.values() if book.key == key]
 
+    def is_contested(self, book: Book) -> bool:
+        """Does another policy want the route that it has, or the one that it is asked for?"""
+        asked = book.policy.route.key if book.policy is not None else ""
+        return not self.clashing.keys().isdisjoint({book.key, asked})
+
     # --- writing ---------------------------------------------------------------------------------
 
     def write(self, event: Event) -> None:
@@ -151,7 +156,8 @@ class Court(Weather):
             case Froze(landed=True):
                 self.unheard_freezes[event.freeze.name] = event
             case Ordered(landed=True):
-                self.orders[event.order.id] = (event.at, event.order)
+                number = event.order.id or max(self.orders, default=0) + 1  # a torn disk tells nobody
+                self.orders[number] = (event.at, event.order)
                 if event.order.verb is Verb.ABORT and event.told:
                     self.book(event.name).aborted_at = event.at
                 elif event.order.verb is Verb.ADOPT:
@@ -211,6 +217,8 @@ class Court(Weather):
             book.aborted_at, book.haste, book.lowered = None, "", None
         book.state, book.reason, book.told = decision.state, decision.reason, event.told
         book.unused += [action.split for action in decision.actions]
+        if isinstance(decision.state, Unadopted):  # what was only observed is a dream, its rejections too
+            book.rejected.clear()
         if decision.reason is Reason.RELEASED:
             book.looked = None
             book.unused.clear()  # what was lost on its way is nobody's any more

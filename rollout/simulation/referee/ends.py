@@ -182,14 +182,14 @@ def _ends(book: Book, court: Court) -> Iterator[str]:
         yield "ends with a rewritten history, and it is not"
     if reason is Reason.SHARED_TARGET and not court.clashing:
         yield "ends with a shared route, and it is not shared"
-    asked = book.policy is None or book.policy.suspend or book.key in court.clashing
+    asked = book.policy is None or book.policy.suspend or court.is_contested(book)
     if reason is Reason.SUSPENDED and not asked:
         yield "ends suspended, and git does not say so"
     if (
         reason is Reason.REJECTED_BEFORE
         and book.policy is not None
         and book.policy.revision not in book.decided
-        and book.key not in court.clashing
+        and not court.is_contested(book)
     ):
         yield f"{book.policy.revision} was never rejected, and does not begin"
     if isinstance(state, Held | Unadopted) or (book.policy is not None and book.policy.observe):
@@ -200,6 +200,6 @@ def _ends(book: Book, court: Court) -> Iterator[str]:
         reason is Reason.NOTHING_NEW
         and book.policy is not None
         and book.policy.revision.backend != book.stable
-        and book.key not in court.clashing
+        and not court.is_contested(book)
     ):
         yield f"ends on {book.stable}, and git asks for {book.policy.revision}"

@@ -88,7 +88,7 @@ class Truth:
         lost = event.split.sole == book.home and book.reason is not Reason.PROMOTED
         if (
             not lost  # a promotion whose last write was lost is made all the same: nobody judges it any more
-            and not court.on("metrics stale")  # who begins to repeat himself is not doubted at once
+            and not court.is_stale(book.looked_at)  # who begins to repeat himself is not doubted at once
             and min(canary_n, stable_n) >= ENOUGH
             and canary_x >= GRAVE * canary_n
             and stable_x <= SOUND * stable_n

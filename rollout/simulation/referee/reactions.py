@@ -135,7 +135,7 @@ def _unasked(book: Book, court: Court, journal: Journal) -> str:
     forgotten = isinstance(book.state, Held) and book.state.why is not Why.LOWERED
     if ramp is None or forgotten or not journal.read or not _stable_lives(book, court):
         return ""
-    if ramp.past.route.key in court.clashing or any(key == book.key for key in court.clashing):
+    if ramp.past.route.key in court.clashing or court.is_contested(book):
         return ""
     if book.policy is None:
         return "git has no policy for it, and it stays under way" if book.gone_at is not None else ""

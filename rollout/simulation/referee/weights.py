@@ -109,7 +109,7 @@ def _authorised(event: Wrote, court: Court, book: Book) -> Said:
     late = book.aborted_at is not None and event.at - book.aborted_at > IN_FLIGHT
     if late and not (isinstance(state, RollingBack) and promoted):
         yield "I22", f"{event.split} after an abort was taken"
-    if isinstance(state, Ramping) and state.paused is not None:
+    if isinstance(state, Ramping) and state.paused is not None and not promoted:
         yield "I9", f"{event.split} while it is paused"
     if isinstance(state, Ramping):
         book.raised[state.past.attempt, weight_of(state)] += 1
