@@ -11,7 +11,7 @@ from typing import Any
 
 from rollout.policy import scalars
 from rollout.policy.loader import show
-from rollout.settings import EnvoyMetrics, Settings, SourceSettings, places, tables
+from rollout.settings import EnvoyMetrics, PrometheusMetrics, Settings, SourceSettings, places, tables, values
 from rollout.settings.tables import Key, Table
 from rollout.settings.values import Wrong
 
@@ -149,7 +149,7 @@ class _Reading:
                 self.complain(
                     (), f"there is no [{kind}.NAME]", f"write one: [{kind}.NAME] and under it {example}"
                 )
-        self.cross(named["sources"], named["meshes"])
+        self.cross(named["sources"], named["meshes"], named["metrics"])
         if self.complaints:
             return None
         settings = Settings(
@@ -237,7 +237,9 @@ class _Reading:
             self.complain(here, f"unknown key {_dotted(here)}", scalars.did_you_mean(key, known))
         return {scalars.closest(key, known) for key in unknown}
 
-    def cross(self, sources: Mapping[str, SourceSettings], meshes: Mapping[str, Any]) -> None:
+    def cross(
+        self, sources: Mapping[str, SourceSettings], meshes: Mapping[str, Any], metrics: Mapping[str, Any]
+    ) -> None:
         """What one value says about another."""
         seen: dict[Any, str] = {}
         for name, source in sources.items():
@@ -258,6 +260,10 @@ class _Reading:
             )
         for name, mesh in meshes.items():
             self.once(seen, mesh.directory, ("meshes", name), "has the same directory")
+        for name, source in metrics.items():
+            if isinstance(source, PrometheusMetrics) and source.token and not values.is_private(source.url):
+                what = f"metrics.{name}.token: it would go by http, which can be read on the way"
+                self.complain(("metrics", name, "token"), what, "write https:// in url")
 
     def once(self, seen: dict[Any, str], what: Any, where: places.Path, same: str) -> None:
         other = seen.setdefault(what, _dotted(where))

@@ -202,6 +202,12 @@ def server(value: Any, folder: Path) -> str:
     return found.rstrip("/")
 
 
+def is_private(url: str) -> bool:
+    """Can nobody read on the way what is sent there?"""
+    parts = _split(url)
+    return parts.scheme == "https" or _loopback(parts.hostname or "")
+
+
 def matchers(value: Any, folder: Path) -> str:
     """Matchers of PromQL, without the braces."""
     found = text(value, folder).strip().removesuffix(",")
