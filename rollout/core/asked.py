@@ -86,6 +86,14 @@ class NoDataRule:
     then: OnSilence = OnSilence.ROLLBACK
 
 
+class Inconclusive(Enum):
+    """What to do when a step's bake is long over and its requests still prove too little."""
+
+    PROMOTE = "promote"
+    HOLD = "hold"
+    ROLLBACK = "rollback"
+
+
 HOLDBACK = Weight(500)
 """What stable keeps in the last step, so that a control remains."""
 
@@ -99,6 +107,7 @@ class Analysis:
     no_data: NoDataRule = NoDataRule()
     holdback: Weight = HOLDBACK
     look: float | None = None
+    inconclusive: Inconclusive = Inconclusive.HOLD
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rollout.core import judge
+from rollout.core import judge, noise
 from rollout.core.convergence import follow, lag, ready
 from rollout.core.counters import Increment, baseline, increment, tells_late
 from rollout.core.ladder import weight_of
 from rollout.core.model import (
+    EVERYTHING,
     NOTHING,
     Clock,
     Fact,
@@ -92,6 +93,8 @@ def tell(counts: Tally) -> str:
 
 def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Look:
     """Count what happened since the last look and ask the judge."""
+    if seen.noise.factors:
+        state = replace(state, noise=seen.noise)
     lacking = _lag(state, seen)
     sample, counted, newest = seen.sample, None, state.baseline
     if isinstance(sample, Sample):
@@ -103,7 +106,7 @@ def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Loo
     silence = _silence(state, counted, seen)
     clock = _tick(state, counted, seen, silence=bool(silence), carried=not lacking)
     state = replace(state, clock=clock, baseline=newest)
-    findings = tuple(map(judge.find, state.policy.analysis.checks, state.evidence))
+    findings = judge.findings(state.policy.analysis.checks, state.evidence)
     return Look(state, asked, seen, findings, counted, silence, lacking)
 
 
@@ -124,8 +127,17 @@ def _fed(state: Ramping, counted: Increment, seen: Observation, *, carried: bool
     flows = proof and weight != NOTHING and not seen.observe
     timed = counted.tallies[0] if seen.elapsed is not None else Tally()
     evidence = tuple(  # the bets begin with the first weight
-        judge.add(check, evidence, tally, proof=proof)
-        for check, evidence, tally in zip(checks, state.evidence, counted.tallies, strict=True)
+        judge.add(
+            check,
+            evidence,
+            tally,
+            proof=proof,
+            phi=noise.factor(state.noise, number, weight),
+            control=weight < EVERYTHING,
+        )
+        for number, (check, evidence, tally) in enumerate(
+            zip(checks, state.evidence, counted.tallies, strict=True)
+        )
     )
     return replace(
         state,

@@ -14,6 +14,7 @@ from rollout.core.asked import (
     Analysis,
     Check,
     Comparison,
+    Inconclusive,
     Limit,
     NoDataRule,
     OnSilence,
@@ -31,6 +32,7 @@ from rollout.core.remembered import (
     Cause,
     Clock,
     ComparisonEvidence,
+    Control,
     Drift,
     Evidence,
     Flow,
@@ -54,7 +56,18 @@ from rollout.core.remembered import (
     Waiting,
     Why,
 )
-from rollout.core.seen import Hold, MeshSeen, Observation, Order, ProxySeen, Sample, Series, Unseen, Verb
+from rollout.core.seen import (
+    Hold,
+    MeshSeen,
+    Noise,
+    Observation,
+    Order,
+    ProxySeen,
+    Sample,
+    Series,
+    Unseen,
+    Verb,
+)
 from rollout.core.traffic import EVERYTHING, FULL, NOTHING, Split, Weight, percent
 
 __all__ = [
@@ -68,6 +81,7 @@ __all__ = [
     "Clock",
     "Comparison",
     "ComparisonEvidence",
+    "Control",
     "Decision",
     "Drift",
     "Evidence",
@@ -76,11 +90,13 @@ __all__ = [
     "Haste",
     "Held",
     "Hold",
+    "Inconclusive",
     "Intent",
     "Limit",
     "LimitEvidence",
     "MeshSeen",
     "NoDataRule",
+    "Noise",
     "Observation",
     "OnSilence",
     "Order",

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 
 from rollout.core.asked import Policy, Revision, Route
-from rollout.core.seen import Sample
+from rollout.core.seen import UNHEARD, Noise, Sample
 from rollout.core.traffic import NOTHING, Split, Weight
 
 
@@ -48,9 +48,24 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """What stable failed since the canary's first weight, for when it has no traffic left: counts, its
+    ``worst`` share in a minute, and the minute that is being counted.
+    """
+
+    stable_n: int = 0
+    stable_x: int = 0
+    worst: float = 0.0
+    window_n: int = 0
+    window_x: int = 0
+    window_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ComparisonEvidence:
-    """State of a ``Comparison``: its two bets, each with the block it is gathering, stable's latest
-    blocks (newest last), and the counts that prove the present rung.
+    """State of a ``Comparison``: its bets; the blocks that the mixture (with the betting bet) and the gross
+    bet are gathering; stable's latest blocks (newest last); the counts that prove the present rung; seconds
+    since the first weight, and what stable was like in them.
     """
 
     mixture: Bet
@@ -59,6 +74,10 @@ class ComparisonEvidence:
     gross_block: Tally = Tally()
     recent: tuple[Tally, ...] = ()
     step: Tally = Tally()
+    betting: Bet = Bet(1.0, (0.0,) * 4)
+    guard: Bet = Bet(1.0, (0.0,) * 4)
+    age: float = 0.0
+    control: Control = Control()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +250,7 @@ class Ramping:
 
     ``counts``: for each check, all that was counted since this rung's write. ``fast``: a return to a known
     revision goes from the probe straight to the last step. ``baseline``: what to difference against next.
+    ``noise``: the newest that is known.
     """
 
     past: Past
@@ -248,6 +268,7 @@ class Ramping:
     paused: Paused | None = None
     haste: Haste = Haste.NONE
     drift: Drift = Drift()
+    noise: Noise = UNHEARD
 
 
 class Cause(Enum):
@@ -262,6 +283,7 @@ class Cause(Enum):
     WITHDRAWN = "withdrawn"
     REVERTED = "reverted"
     CHANGED = "changed"
+    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)

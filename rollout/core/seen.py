@@ -80,6 +80,21 @@ class Sample:
     rates: tuple[tuple[str, float], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """By how much more than by chance two equal arms of a service differ (phi; 1: not at all), as so many
+    ``minutes`` of stable's history showed it. ``factors``: for each check, pairs of the canary's share of
+    traffic and phi; none while too little is known.
+    """
+
+    minutes: int = 0
+    factors: tuple[tuple[tuple[float, float], ...], ...] = ()
+
+
+UNHEARD = Noise()
+"""Nothing is known of it."""
+
+
 class Verb(Enum):
     """What a person may order."""
 
@@ -120,7 +135,8 @@ class Observation:
     """Everything one look knows. ``elapsed``: monotonic seconds since this rollout's last look, ``None``
     when that cannot be said (first look after a start, a clock anomaly): no time is counted then.
     ``look``: seconds between looks in force. ``epoch``: of this process. ``unwritten``: the write of the pass
-    before is known not to have happened. ``observe``: nothing will be written whatever is decided.
+    before is known not to have happened. ``observe``: nothing will be written whatever is decided. ``noise``:
+    of stable, as far as it is known.
     """
 
     now: datetime
@@ -134,3 +150,4 @@ class Observation:
     breaker_open: bool = False
     unwritten: bool = False
     observe: bool = False
+    noise: Noise = UNHEARD

@@ -10,6 +10,7 @@ from rollout.core.model import (
     Check,
     Comparison,
     Evidence,
+    Inconclusive,
     Limit,
     OnSilence,
     Policy,
@@ -76,8 +77,12 @@ def _analysis_no_looser(old: Analysis, new: Analysis) -> bool:
         and (new.look or DEFAULT_LOOK) <= (old.look or DEFAULT_LOOK)
         and new.no_data.hold <= old.no_data.hold
         and (new.no_data.then == old.no_data.then or new.no_data.then is OnSilence.ROLLBACK)
+        and _FIRMER.index(new.inconclusive) >= _FIRMER.index(old.inconclusive)
         and all(any(_no_looser(check, other) for other in new.checks) for check in old.checks)
     )
+
+
+_FIRMER = (Inconclusive.PROMOTE, Inconclusive.HOLD, Inconclusive.ROLLBACK)
 
 
 def _no_looser(old: Check, new: Check) -> bool:

@@ -37,6 +37,7 @@ def _analysis(analysis: schema.Analysis) -> model.Analysis:
         no_data=model.NoDataRule(analysis.no_data.hold, model.OnSilence(analysis.no_data.then)),
         holdback=analysis.holdback,
         look=analysis.look,
+        inconclusive=model.Inconclusive(analysis.on_inconclusive),
     )
 
 

@@ -110,6 +110,11 @@ Then = Annotated[
     PlainValidator(scalars.choice("rollback", "hold")),
     WithJsonSchema({"type": "string", "enum": ["rollback", "hold"]}),
 ]
+OnInconclusive = Annotated[
+    str,
+    PlainValidator(scalars.choice("hold", "promote", "rollback")),
+    WithJsonSchema({"type": "string", "enum": ["hold", "promote", "rollback"]}),
+]
 ApiVersion = Annotated[
     str,
     PlainValidator(scalars.api_version),
@@ -249,6 +254,13 @@ class Analysis(_Piece):
         alias="noData",
         description="What to do when evidence is missing.",
         examples=[{"hold": "10m"}],
+    )
+    on_inconclusive: OnInconclusive = Field(
+        "hold",
+        alias="onInconclusive",
+        description="What to do when a step's requests prove too little in three times its bake: `hold` and "
+        "call a person, `promote` if nothing speaks against the canary, or `rollback`.",
+        examples=["hold"],
     )
     holdback: Holdback = Field(
         _text("5%"),

@@ -37,6 +37,7 @@ from rollout.core.model import (
     Waiting,
     Weight,
 )
+from rollout.core.noise import quiet
 from rollout.core.reason import Reason
 from rollout.engine.rollout import PASSING, UNSETTLED, Rollout
 from rollout.simulation.requests import Mix, Served, serve, split
@@ -287,6 +288,7 @@ class _Trip:
             1,
             look=look,
             holds=(Hold(Reason.FROZEN, "by the simulation"),) if Kind.FREEZE in kinds else (),
+            noise=quiet(len(asked.analysis.checks)),
         )
         return decide(state, asked, seen)
 

@@ -9,6 +9,7 @@ import pytest
 from rollout.core.model import (
     Analysis,
     Comparison,
+    Inconclusive,
     Limit,
     NoDataRule,
     OnSilence,
@@ -93,6 +94,7 @@ def test_every_field_arrives():
             no_data=NoDataRule(300, OnSilence.HOLD),
             holdback=Weight(0),
             look=0.25,
+            inconclusive=Inconclusive.ROLLBACK,
         ),
         stable="jazz-v1",
         windows=(
