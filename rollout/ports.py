@@ -170,11 +170,21 @@ class Question:
     codes: tuple[str, ...]
 
 
+Hosts = Mapping[tuple[str, str], tuple[int, int]]
+"""Of one backend, by proxy and host: requests completed, and those failed with a code of class 5xx, ever."""
+
+
 class Metrics(Protocol):
     """Where counters live."""
 
     async def read(self, questions: Sequence[Question], deadline: float) -> Sequence[Sample | Unseen]:
         """Raw cumulative samples, one answer for each question, all from one read of each proxy."""
+        ...
+
+    async def hosts(self, backends: Sequence[str], deadline: float) -> Mapping[str, Hosts]:
+        """The counters of each host of these backends, from the proxies that answer; nothing where this
+        source cannot tell hosts apart.
+        """
         ...
 
 

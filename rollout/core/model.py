@@ -57,6 +57,7 @@ from rollout.core.remembered import (
     Why,
 )
 from rollout.core.seen import (
+    UNHEARD,
     Hold,
     MeshSeen,
     Noise,
@@ -74,6 +75,7 @@ __all__ = [
     "EVERYTHING",
     "FULL",
     "NOTHING",
+    "UNHEARD",
     "Analysis",
     "Bet",
     "Cause",

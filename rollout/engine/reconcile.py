@@ -92,6 +92,7 @@ async def observe(rollout: Rollout, world: World) -> Observation:
         breaker_open=world.breaker.is_open(monotonic),
         unwritten=rollout.unwritten,
         observe=world.observe or (isinstance(rollout.asked, Policy) and rollout.asked.observe),
+        noise=world.history.noise(rollout),
     )
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise, product
 
 import pytest
@@ -123,6 +124,129 @@ def test_a_limit_does_not_win_on_average_while_it_is_kept(most):
                 assert isinstance(evidence, LimitEvidence)
                 mean += chance(canary_n, x_c, canary) * evidence.bet.evidence
             assert mean <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("stake", bets.BETTING_STAKES)
+def test_the_linear_bet_does_not_win_on_average_however_the_failures_hang_together(stake):
+    """All of an arm's requests fail together or none: only the means matter."""
+    number = bets.BETTING_STAKES.index(stake)
+    for canary_n, stable_n, stable in product((1, 6), (10, 13), SHARES):
+        canary = min(1.0, bets.ERRORS.ratio * stable + bets.ERRORS.margin)
+        mean = 0.0
+        for chance_c, x_c in ((canary, canary_n), (1 - canary, 0)):
+            for chance_s, x_s in ((stable, stable_n), (1 - stable, 0)):
+                logs = bets._betting_logs(bets.ERRORS, Tally(canary_n, x_c, stable_n, x_s))
+                mean += chance_c * chance_s * math.exp(logs[number])
+        assert mean <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("times", judge.GATE_TIMES)
+def test_a_much_worse_canary_does_not_prove_itself_on_average(times):
+    """E[N] <= 1 by enumeration where the canary fails twice stable's share and the margin more, or worse."""
+    for canary_n, stable_n, stable in product(range(1, 7), range(1, 7), (0.0, 0.01, 0.1, 0.3)):
+        for canary in {min(1.0, 2 * stable + 0.2), min(1.0, 3 * stable + 0.4)}:
+            if canary < 2 * stable + 0.2:
+                continue  # nobody can be that bad
+            mean = sum(
+                probability * math.exp(judge._proof(Tally(canary_n, x_c, stable_n, x_s), 0.2, times))
+                for probability, x_c, x_s in outcomes(canary_n, stable_n, canary, stable)
+            )
+            assert mean <= 1 + 1e-9
+
+
+# --- proof ---------------------------------------------------------------------------------------
+
+
+def test_a_run_without_an_error_proves_by_the_rule_of_three():
+    """About four over the margin: 21 requests for 20 %, 82 for 5 %; one error more needs more of them."""
+    for delta, enough in ((0.2, 21), (0.05, 82)):
+        assert judge.proves(Tally(enough, 0, 10 * enough, 0), delta)
+        assert not judge.proves(Tally(enough * 3 // 4, 0, 10 * enough, 0), delta)
+        assert not judge.proves(Tally(enough, 1, 10 * enough, 0), delta)
+        assert judge.lacks(Tally(5, 0, 50, 0), delta) == enough - 5
+        assert judge.lacks(Tally(enough, 0, 10 * enough, 0), delta) == 0
+    assert judge.lacks(Tally(), None) == 0
+
+
+def test_without_a_control_nothing_is_proved():
+    """There is nothing to be no worse than; and nothing was seen of who completed nothing."""
+    assert not judge.proves(Tally(1000, 0, 0, 0), 0.2)
+    assert not judge.proves(Tally(0, 0, 1000, 0), 0.2)
+
+
+def test_stable_s_failures_excuse_a_canary():
+    """Both fail a fifth: the canary is no worse, and that can be proved."""
+    assert judge.proves(Tally(300, 60, 2700, 540), 0.05)
+    assert not judge.proves(Tally(300, 150, 2700, 540), 0.05)
+
+
+# --- cold, noisy, and alone ----------------------------------------------------------------------
+
+
+def test_a_cold_canary_is_bet_on_for_gross_faults_only():
+    """In its first half minute a small excess is warming up; the same excess later speaks against it."""
+    slightly = Tally(100, 6, 900, 9, 10.0)
+    cold = feed(COMPARISON, slightly, slightly)
+    warm = feed(COMPARISON, Tally(0, 0, 1, 0, 60.0), *[slightly] * 7)
+    assert isinstance(cold, ComparisonEvidence)
+    assert isinstance(warm, ComparisonEvidence)
+    assert cold.mixture.stakes[:5] == pytest.approx(
+        tuple(1 / 8 * (0.5 + 0.5 * (1 - math.exp(-10 / 600))) for _ in range(5))
+    )
+    assert warm.mixture.evidence > 10
+    dead = Tally(10, 10, 90, 0, 1.0)
+    assert judge.find(COMPARISON, feed(COMPARISON, dead, dead)).odds > judge.ODDS
+
+
+def test_noise_tempers_the_mixture_alone():
+    """Phi divides its logs; the linear and the gross bet stand as they are."""
+    look = Tally(100, 30, 900, 9, 60.0)
+    plain, noisy = feed(COMPARISON, look, look), feed(COMPARISON, look, look, phi=4.0)
+    assert isinstance(plain, ComparisonEvidence)
+    assert isinstance(noisy, ComparisonEvidence)
+    assert noisy.mixture.evidence < plain.mixture.evidence
+    assert (noisy.betting, noisy.gross) == (plain.betting, plain.gross)
+    once = feed(COMPARISON, look, evidence=replace(bets.comparison(bets.ERRORS), age=60.0), phi=4.0)
+    assert isinstance(once, ComparisonEvidence)
+    assert [math.log(stake * 16) for stake in once.mixture.stakes[3:]] == pytest.approx(
+        [bets.worse_log(bets.ERRORS, look, times) / 4 for times in bets.ERRORS.worse[3:]]
+    )
+
+
+def test_without_a_control_stable_s_past_is_the_guard():
+    """Everything on the canary: it is held against twice what stable ever failed, and not before."""
+    past = [Tally(50, 0, 950, 1, 1.0)] * 60
+    for control, condemned in ((False, True), (True, False)):
+        evidence = feed(COMPARISON, *past)
+        for _ in range(30):
+            evidence = feed(COMPARISON, Tally(1000, 50, 0, 0, 1.0), evidence=evidence, control=control)
+        assert (judge.find(COMPARISON, evidence).verdict is Verdict.FAILING) is condemned
+    healthy = feed(COMPARISON, *past)
+    for _ in range(300):
+        healthy = feed(COMPARISON, Tally(1000, 2, 0, 0, 1.0), evidence=healthy, control=False)
+    assert judge.find(COMPARISON, healthy).odds < judge.CALM
+
+
+def test_the_guard_forgives_what_stable_did_in_its_worst_minute():
+    """A bad minute of stable's is remembered, if it had requests enough to mean something."""
+    evidence = feed(COMPARISON, *[Tally(5, 0, 95, 19, 1.0)] * 60, *[Tally(5, 0, 95, 0, 1.0)] * 600)
+    assert isinstance(evidence, ComparisonEvidence)
+    assert evidence.control.worst == pytest.approx(0.2)
+    for _ in range(60):
+        evidence = feed(COMPARISON, Tally(100, 20, 0, 0, 1.0), evidence=evidence, control=False)
+    assert judge.find(COMPARISON, evidence).odds < judge.CALM
+    nobody = feed(COMPARISON, *[Tally(100, 90, 0, 0, 1.0)] * 60, control=False)
+    assert judge.find(COMPARISON, nobody).odds <= 1.0
+
+
+def test_several_comparisons_stake_one_capital():
+    """Their odds are the mean; the one that contributes most is to blame, and a limit stands for itself."""
+    checks = (COMPARISON, LIMIT, Comparison(("429",)))
+    bad, good = feed(COMPARISON, *[Tally(50, 25, 450, 0, 1.0)] * 3), judge.start(COMPARISON)
+    found = judge.findings(checks, (good, judge.start(LIMIT), bad))
+    together = (judge.find(COMPARISON, good).odds + judge.find(COMPARISON, bad).odds) / 2
+    assert [finding.odds for finding in found] == pytest.approx([together, 1.0, together])
+    assert [finding.verdict for finding in found] == [Verdict.NO_DATA, Verdict.NO_DATA, Verdict.FAILING]
 
 
 # --- the oracle ----------------------------------------------------------------------------------
