@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from rollout.core import latency
 from rollout.core.counters import Increment
 from rollout.core.model import (
     Bet,
@@ -18,6 +19,8 @@ from rollout.core.model import (
     Comparison,
     ComparisonEvidence,
     Evidence,
+    Latency,
+    LatencyEvidence,
     Limit,
     LimitEvidence,
     Tally,
@@ -56,7 +59,8 @@ STEEPEST = 300.0
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One check's answer: the verdict, its odds against the canary, the counts at this rung, and what
-    stood in the way of Passing (``""``, ``few``, ``suspect``, ``over``, ``both``).
+    stood in the way of Passing (``""``, ``few``, ``suspect``, ``over``, ``both``; ``unknown``, ``no edge``
+    where no latency can be compared yet, or ever).
     """
 
     check: Check
@@ -69,6 +73,8 @@ class Finding:
 def start(check: Check) -> Evidence:
     """No evidence yet."""
     match check:
+        case Comparison(of=Latency()):
+            return LatencyEvidence()
         case Comparison():
             return _no_comparison()
         case Limit():
@@ -77,6 +83,7 @@ def start(check: Check) -> Evidence:
 
 def add(check: Check, evidence: Evidence, look: Tally, *, proof: bool) -> Evidence:
     """Feed one look's counts. ``proof``: they were gathered while the mesh carried the rung's weight."""
+    assert not isinstance(evidence, LatencyEvidence)  # noqa: S101 - fed by `latency.add`, edge by edge
     step = evidence.step + look if proof else evidence.step
     if isinstance(evidence, ComparisonEvidence):
         return _compare(evidence, look, step)
@@ -86,18 +93,23 @@ def add(check: Check, evidence: Evidence, look: Tally, *, proof: bool) -> Eviden
 
 def anew(evidence: Evidence) -> Evidence:
     """At another rung: the bets go on, the counts that prove this rung begin again."""
+    if isinstance(evidence, LatencyEvidence):
+        return latency.anew(evidence)
     return replace(evidence, step=Tally())
 
 
 def tighten(old: Check, evidence: Evidence, new: Check) -> Evidence:
     """The evidence under a tighter check. A lower limit is another bet, on which the capital won so far is
-    staked: an e-process for the wider null is one for the narrower too.
+    staked: an e-process for the wider null is one for the narrower too. What is worse than stable at another
+    edge or level is another question, and is asked from the start.
     """
     if not (isinstance(old, Limit) and isinstance(new, Limit) and isinstance(evidence, LimitEvidence)):
         return evidence
-    if old.max == new.max:
+    if old.max == new.max and old.of == new.of:
         return evidence
-    return replace(evidence, bet=replace(_bet(len(_shares_above(new.max))), unbet=evidence.bet.evidence))
+    worse = evidence.worse if old.of == new.of else _no_comparison()
+    bet = replace(_bet(len(_shares_above(new.max))), unbet=evidence.bet.evidence)
+    return replace(evidence, bet=bet, worse=worse)
 
 
 def find(check: Check, evidence: Evidence) -> Finding:
@@ -106,8 +118,9 @@ def find(check: Check, evidence: Evidence) -> Finding:
     step = evidence.step
     if odds >= ODDS:
         return Finding(check, Verdict.FAILING, odds, step)
-    lacking = _lacking(check, step, odds)
-    return Finding(check, Verdict.NO_DATA if lacking == "few" else Verdict.PASSING, odds, step, lacking)
+    lacking = _lacking(check, evidence, odds)
+    silent = lacking in {"few", "unknown", "no edge"}
+    return Finding(check, Verdict.NO_DATA if silent else Verdict.PASSING, odds, step, lacking)
 
 
 def worst(findings: Sequence[Finding]) -> Verdict:
@@ -123,7 +136,7 @@ def is_calm(look: Increment, findings: Sequence[Finding]) -> bool:
     """Is it a good look (DESIGN 14.3): no odds against the canary, and none of its requests pending beyond
     the latency seen on stable?
     """
-    tally = look.tallies[0]
+    tally = look.requests
     hanging = look.late_canary * max(1, tally.stable_n) > 2 * look.late_stable * max(1, tally.canary_n)
     return not hanging and all(finding.odds <= CALM for finding in findings)
 
@@ -138,7 +151,10 @@ def shows(requests: int) -> float:
     return min(1.0, math.log(20) / (0.9 * requests)) if requests else 1.0
 
 
-def _lacking(check: Check, step: Tally, odds: float) -> str:
+def _lacking(check: Check, evidence: Evidence, odds: float) -> str:
+    if isinstance(evidence, LatencyEvidence) and not evidence.edges:
+        return "unknown" if evidence.edges is None else "no edge"
+    step = evidence.step
     if step.canary_n < check.min_requests or (isinstance(check, Comparison) and step.stable_n < LEAST_STABLE):
         return "few"
     if isinstance(check, Limit) and share(step.canary_x, step.canary_n) > check.max:
@@ -153,6 +169,8 @@ def _odds(evidence: Evidence) -> float:
     control the limit stands alone.
     """
     match evidence:
+        case LatencyEvidence():
+            return latency.odds(evidence)
         case ComparisonEvidence(mixture=mixture, gross=gross):
             return MIXTURE_WEIGHT * mixture.evidence + GROSS_WEIGHT * gross.evidence
         case LimitEvidence(bet=bet, worse=worse):
@@ -180,22 +198,46 @@ def _play(bet: Bet, log_likelihoods: Sequence[float], seconds: float) -> Bet:
 
 
 def _compare(evidence: ComparisonEvidence, look: Tally, step: Tally) -> ComparisonEvidence:
-    mixture, block = _mixture(evidence.mixture, evidence.block + look)
+    mixture, block = play_errors(evidence.mixture, evidence.block + look)
     gross, gross_block, recent = _gross(evidence.gross, _grown(evidence.gross_block, look), evidence.recent)
     return ComparisonEvidence(mixture, gross, block, gross_block, recent, step)
 
 
-def _mixture(bet: Bet, block: Tally) -> tuple[Bet, Tally]:
+def play_errors(bet: Bet, block: Tally) -> tuple[Bet, Tally]:
+    """Is a larger share of the canary's requests bad?"""
+    return _mixture(bet, block, _ERRORS)
+
+
+def play_latency(bet: Bet, block: Tally) -> tuple[Bet, Tally]:
+    """Is a larger share of the canary's requests slow?"""
+    return _mixture(bet, block, _LATENCY)
+
+
+@dataclass(frozen=True, slots=True)
+class _Null:
+    """How much worse than stable is no worse yet, and the alternatives to it."""
+
+    ratio: float
+    margin: float
+    worse: tuple[float, ...]
+
+
+_ERRORS = _Null(RATIO, MARGIN, WORSE)
+_LATENCY = _Null(latency.RATIO, latency.MARGIN, latency.WORSE)
+
+
+def _mixture(bet: Bet, block: Tally, null: _Null) -> tuple[Bet, Tally]:
     """ANALYSIS 3.1. A block closes once it holds enough of stable: by totals only, never by failures."""
     if block.stable_n < LEAST_STABLE or block.canary_n == 0:
         return bet, block
-    return _play(bet, [_worse(block, times) for times in WORSE], block.seconds), Tally()
+    return _play(bet, [_worse(block, times, null) for times in null.worse], block.seconds), Tally()
 
 
-def _worse(block: Tally, times: float) -> float:
-    d = (RATIO * block.canary_n + block.stable_n) / (times * block.canary_n + block.stable_n)
-    c = times / RATIO * d
-    return block.canary_x * math.log(c) + block.stable_x * math.log(d) - MARGIN * block.canary_n * (c - 1.0)
+def _worse(block: Tally, times: float, null: _Null = _ERRORS) -> float:
+    d = (null.ratio * block.canary_n + block.stable_n) / (times * block.canary_n + block.stable_n)
+    c = times / null.ratio * d
+    margin = null.margin * block.canary_n * (c - 1.0)
+    return block.canary_x * math.log(c) + block.stable_x * math.log(d) - margin
 
 
 def _gross(bet: Bet, block: Tally, recent: tuple[Tally, ...]) -> tuple[Bet, Tally, tuple[Tally, ...]]:

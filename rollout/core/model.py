@@ -11,14 +11,21 @@ from dataclasses import dataclass
 from enum import Enum
 
 from rollout.core.asked import (
+    SPARSE,
+    SPIKES,
     Analysis,
     Check,
     Comparison,
+    Errors,
+    Latency,
     Limit,
+    Measure,
     NoDataRule,
     OnSilence,
     Origin,
     Policy,
+    Protocol,
+    Query,
     Revision,
     Route,
     Step,
@@ -32,11 +39,13 @@ from rollout.core.remembered import (
     Clock,
     ComparisonEvidence,
     Drift,
+    EdgeEvidence,
     Evidence,
     Flow,
     Haste,
     Held,
     Intent,
+    LatencyEvidence,
     LimitEvidence,
     Past,
     Paused,
@@ -54,13 +63,28 @@ from rollout.core.remembered import (
     Waiting,
     Why,
 )
-from rollout.core.seen import Hold, MeshSeen, Observation, Order, ProxySeen, Sample, Series, Unseen, Verb
+from rollout.core.seen import (
+    GaugeSeen,
+    Hold,
+    MeshSeen,
+    Observation,
+    Order,
+    ProxySeen,
+    QuerySeen,
+    RatioSeen,
+    Sample,
+    Series,
+    Unseen,
+    Verb,
+)
 from rollout.core.traffic import EVERYTHING, FULL, NOTHING, Split, Weight, percent
 
 __all__ = [
     "EVERYTHING",
     "FULL",
     "NOTHING",
+    "SPARSE",
+    "SPIKES",
     "Analysis",
     "Bet",
     "Cause",
@@ -70,15 +94,21 @@ __all__ = [
     "ComparisonEvidence",
     "Decision",
     "Drift",
+    "EdgeEvidence",
+    "Errors",
     "Evidence",
     "Fact",
     "Flow",
+    "GaugeSeen",
     "Haste",
     "Held",
     "Hold",
     "Intent",
+    "Latency",
+    "LatencyEvidence",
     "Limit",
     "LimitEvidence",
+    "Measure",
     "MeshSeen",
     "NoDataRule",
     "Observation",
@@ -90,8 +120,12 @@ __all__ = [
     "Policy",
     "Probe",
     "Promoted",
+    "Protocol",
     "ProxySeen",
+    "Query",
+    "QuerySeen",
     "Ramping",
+    "RatioSeen",
     "Real",
     "Revision",
     "RollingBack",
@@ -146,7 +180,8 @@ Fact = str | int | float
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What one look came to. ``facts`` are the numbers behind ``reason``; ``obeyed`` pairs each order's
-    id with why it was refused (empty: done); ``counted`` is this look's increment for each check.
+    id with why it was refused (empty: done); ``counted`` is this look's increment: a tally for each check,
+    for a comparison of latencies one for each of its edges.
     """
 
     state: State

@@ -11,13 +11,16 @@ import functools
 import logging
 from dataclasses import replace
 
+from rollout.core.counters import counted
 from rollout.core.machine import decide
 from rollout.core.model import (
     Decision,
     Held,
+    Latency,
     MeshSeen,
     Observation,
     Policy,
+    Query,
     Ramping,
     RollingBack,
     Sample,
@@ -139,7 +142,9 @@ def _question(rollout: Rollout) -> Question | None:
     checks = [
         check for policy in (*policies, *([asked] if asked else [])) for check in policy.analysis.checks
     ]
-    return Question(arms, tuple(sorted({code for check in checks for code in check.codes})))
+    of = [check.of for check in checks]
+    queries = sorted({each.name for each in of if isinstance(each, Query)})
+    return Question(arms, counted(checks), any(isinstance(each, Latency) for each in of), tuple(queries))
 
 
 def _is_homeward(rollout: Rollout, decision: Decision, seen: Observation) -> bool:

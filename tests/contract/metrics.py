@@ -93,6 +93,15 @@ class MetricsContract:
             assert all(tuple(code for code, _ in series.codes) == question.codes for series in answer.series)
         assert await world.metrics.read([], DEADLINE) == []
 
+    async def test_what_cannot_be_counted_is_named_and_the_rest_is_told(self, world: MetricsWorld):
+        """Never zeros for what nobody looked at."""
+        sample = await self.ask(world, Question(("jazz-v1",), ("5xx",), queries=("no-such-query",)))
+        [(what, why)] = sample.missing
+        assert what == "no-such-query"
+        assert why
+        assert {series.backend for series in sample.series} == {"jazz-v1"}
+        assert (await self.ask(world)).missing == ()
+
     async def test_a_silent_proxy_is_named_and_delays_nothing(self, world: MetricsWorld):
         """The other proxy's counters come within the deadline; the silent one has no zeros, but a reason."""
         first, second = world.names

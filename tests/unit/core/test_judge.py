@@ -476,7 +476,8 @@ def test_one_failure_outweighs_any_silence_and_silence_outweighs_success(verdict
 )
 def test_a_good_look(late, counts, capital, calm):
     """No odds against the canary, and none of its requests pending beyond the latency seen on stable."""
-    look = Increment((Tally(counts[0], 0, counts[1], 0),), late[0], late[1], covered=True)
+    requests = Tally(counts[0], 0, counts[1], 0)
+    look = Increment((), late[0], late[1], covered=True, requests=requests)
     assert judge.is_calm(look, [found(COMPARISON, Tally(), capital)]) is calm
 
 
