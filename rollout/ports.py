@@ -164,10 +164,20 @@ class Mesh(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one rollout wants counted: these backends, these response codes or classes."""
+    """What one rollout wants counted: of these backends, these response codes or classes (``5xx``, ``429``),
+    failed calls (``grpc``) or connections (``tcp``), latencies if asked for, and these named queries.
+    """
 
     backends: tuple[str, ...]
     codes: tuple[str, ...]
+    latency: bool = False
+    queries: tuple[str, ...] = ()
+
+    @property
+    def beyond_http(self) -> tuple[str, ...]:
+        """What of it is more than counting responses by their codes."""
+        other = (code for code in self.codes if not code[0].isdigit())
+        return (*other, *(("latency",) if self.latency else ()), *self.queries)
 
 
 Hosts = Mapping[tuple[str, str], tuple[int, int]]

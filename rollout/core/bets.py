@@ -28,6 +28,7 @@ class Null:
 
 
 ERRORS = Null(1.1, 1e-4, (1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0))
+SLOWNESS = Null(1.15, 5e-4, (1.3, 1.6, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0))
 
 MIXTURE_WEIGHT, BETTING_WEIGHT, GUARD_WEIGHT, GROSS_WEIGHT = 80, 5, 5, 10
 """How a comparison's capital is divided among its bets, in hundredths."""
@@ -93,21 +94,18 @@ def compare(
     ``control``: the weight leaves stable some traffic to compare with.
     """
     age = evidence.age + look.seconds
-    block = evidence.block + look
-    if block.stable_n >= LEAST_STABLE and block.canary_n:
-        cold = age - block.seconds < WARM_UP
-        mixture = play(evidence.mixture, _worse_logs(null, block, phi, cold=cold), block.seconds)
-        betting = play(evidence.betting, _betting_logs(null, block), block.seconds)
-        block = Tally()
-    else:
-        mixture, betting = evidence.mixture, evidence.betting
+    gathered = evidence.block + look
+    won, block = mixture(null, evidence.mixture, gathered, phi, age)
+    betting = evidence.betting
+    if block != gathered:
+        betting = play(betting, _betting_logs(null, gathered), gathered.seconds)
     gross, gross_block, recent = _gross(evidence.gross, _grown(evidence.gross_block, look), evidence.recent)
     guard = evidence.guard
     if not control and look.canary_n and not look.stable_n:
         guard = play(guard, _guard_logs(evidence.control, look, phi), look.seconds)
     return replace(
         evidence,
-        mixture=mixture,
+        mixture=won,
         gross=gross,
         betting=betting,
         guard=guard,
@@ -117,6 +115,17 @@ def compare(
         age=age,
         control=_remember(evidence.control, look),
     )
+
+
+def mixture(null: Null, bet: Bet, block: Tally, phi: float, age: float) -> tuple[Bet, Tally]:
+    """The bet after a block, and the block that is left: it closes once it holds enough of stable. ``age``:
+    seconds since the canary's first weight.
+    """
+    if block.stable_n < LEAST_STABLE or not block.canary_n:
+        return bet, block
+    least = WARM_TIMES if age - block.seconds < WARM_UP else 0.0
+    logs = [worse_log(null, block, times) / phi if times >= least else 0.0 for times in null.worse]
+    return play(bet, logs, block.seconds), Tally()
 
 
 def play(bet: Bet, log_likelihoods: Sequence[float], seconds: float) -> Bet:
@@ -136,12 +145,6 @@ def binomial(tally: Tally, null: float, share: float) -> float:
     """The log likelihood ratio of the canary's counts: it fails ``share`` of its requests, or ``null``."""
     good = tally.canary_n - tally.canary_x
     return tally.canary_x * math.log(share / null) + good * math.log((1.0 - share) / (1.0 - null))
-
-
-def _worse_logs(null: Null, block: Tally, phi: float, *, cold: bool) -> list[float]:
-    return [
-        0.0 if cold and times < WARM_TIMES else worse_log(null, block, times) / phi for times in null.worse
-    ]
 
 
 def worse_log(null: Null, block: Tally, times: float) -> float:

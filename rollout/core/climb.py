@@ -83,7 +83,7 @@ def _probe(look: Look, probe: Probe) -> Turn:
         aimed = _first(look, requests / pace.seconds)
         if ladder.weight_of(aimed, state.policy) > probe.weight:
             return _climb(look, aimed, Reason.RAISED)
-    enough = look.findings[0].step.canary_n >= ladder.PROBE_LEAST
+    enough = look.findings[state.policy.analysis.main].step.canary_n >= ladder.PROBE_LEAST
     rung = ladder.after(probe, state.policy, fast=state.fast)
     if rung is not None and calm and (enough or state.haste is not Haste.NONE):
         return _climb(look, rung, Reason.RAISED)

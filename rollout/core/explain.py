@@ -92,7 +92,7 @@ def _seen(state: State) -> Iterator[str]:
             yield f"Rejected before: {', '.join(map(str, rejected))}."
         return
     if ramp.counts and ladder.weight_of(ramp.rung, ramp.policy) != NOTHING:
-        yield f"{_counted(ramp.counts[0])}."
+        yield f"{_counted(ramp.counts[ramp.policy.analysis.main])}."
         yield f"Odds against the canary are {odds(odds_of(ramp))}; {judge.ODDS:.0f} : 1 sends it home."
         yield _noise(ramp)
     if ramp.clock.blind:

@@ -145,7 +145,7 @@ def _place(index: int, here: Rung | None, *, left_out: bool, done: bool) -> Plac
 
 
 def _after_probe(state: Ramping, weight: Weight, passed: float) -> Forecast:
-    step = state.evidence[0].step
+    step = state.evidence[state.policy.analysis.main].step
     missing = ladder.PROBE_LEAST - step.canary_n
     needs = (
         f"at least {ladder.PROBE_LEAST} canary requests were completed ({count(step.canary_n)} so far)",

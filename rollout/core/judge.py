@@ -10,13 +10,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rollout.core import bets
+from rollout.core import bets, latency
 from rollout.core.counters import Increment
 from rollout.core.model import (
     Check,
     Comparison,
     ComparisonEvidence,
+    Errors,
     Evidence,
+    Latency,
+    LatencyEvidence,
     Limit,
     LimitEvidence,
     Tally,
@@ -29,6 +32,9 @@ ODDS = 100.0
 CALM = 2.0
 """Evidence above which nothing rises, though it proves nothing yet (ANALYSIS 3.7)."""
 
+ERRORS_WEIGHT, LATENCY_WEIGHT, QUERY_WEIGHT = 6.0, 3.0, 1.0
+"""Of one capital that several comparisons stake, by what they compare."""
+
 GATE_ODDS, GATE_TIMES = 20.0, (0.1, 0.5)
 """Proof that a canary is not much worse: odds of 20 : 1, from bets that it fails so many times less."""
 
@@ -39,7 +45,8 @@ UNCONTROLLED = 60.0
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One check's answer: the verdict, its odds against the canary, the counts at this rung, and what
-    stood in the way of Passing (``""``, ``few``, ``suspect``, ``over``, ``both``).
+    stood in the way of Passing (``""``, ``few``, ``suspect``, ``over``, ``both``; ``unknown``, ``no edge``
+    where no latency can be compared yet, or ever).
     """
 
     check: Check
@@ -52,6 +59,8 @@ class Finding:
 def start(check: Check) -> Evidence:
     """No evidence yet."""
     match check:
+        case Comparison(of=Latency()):
+            return LatencyEvidence()
         case Comparison():
             return bets.comparison(bets.ERRORS)
         case Limit():
@@ -64,6 +73,7 @@ def add(
     """Feed one look's counts. ``proof``: they were gathered while the mesh carried the rung's weight.
     ``phi``: see ``noise``. ``control``: this weight leaves stable some traffic to compare with.
     """
+    assert not isinstance(evidence, LatencyEvidence)  # noqa: S101 - fed by `latency.add`, edge by edge
     step = evidence.step + look if proof else evidence.step
     match check, evidence:
         case Limit(), LimitEvidence():
@@ -75,24 +85,28 @@ def add(
 
 def anew(evidence: Evidence) -> Evidence:
     """At another rung: the bets go on, the counts that prove this rung begin again."""
+    if isinstance(evidence, LatencyEvidence):
+        return latency.anew(evidence)
     return replace(evidence, step=Tally())
 
 
 def tighten(old: Check, evidence: Evidence, new: Check) -> Evidence:
     """The evidence under a tighter check. A lower limit is another bet, on which the capital won so far is
-    staked: an e-process for the wider null is one for the narrower too.
+    staked: an e-process for the wider null is one for the narrower too. What is worse than stable at another
+    edge or level is another question, and is asked from the start.
     """
     if not (isinstance(old, Limit) and isinstance(new, Limit) and isinstance(evidence, LimitEvidence)):
         return evidence
-    if old.max == new.max:
+    if old.max == new.max and old.of == new.of:
         return evidence
+    worse = evidence.worse if old.of == new.of else bets.comparison(bets.ERRORS)
     fresh = bets.bet(len(_shares_above(new.max)))
-    return replace(evidence, bet=replace(fresh, unbet=evidence.bet.evidence))
+    return replace(evidence, bet=replace(fresh, unbet=evidence.bet.evidence), worse=worse)
 
 
 def find(check: Check, evidence: Evidence) -> Finding:
     """What the evidence says now."""
-    return _found(check, evidence.step, _odds(evidence))
+    return _found(check, evidence, _odds(evidence))
 
 
 def findings(checks: Sequence[Check], evidence: Sequence[Evidence]) -> tuple[Finding, ...]:
@@ -101,18 +115,15 @@ def findings(checks: Sequence[Check], evidence: Sequence[Evidence]) -> tuple[Fin
     Comparisons stake one capital together, so that many of them err no more often than one: their odds are
     the weighted mean of theirs, and the one that contributes most answers for all.
     """
-    found = tuple(map(find, checks, evidence))
-    compared = [finding for finding in found if isinstance(finding.check, Comparison)]
-    if len(compared) < 2:  # noqa: PLR2004 - nothing to put together
-        return found
-    together = sum(finding.odds for finding in compared) / len(compared)
-    blamed = max(compared, key=lambda finding: finding.odds)
-    return tuple(
-        _found(finding.check, finding.step, together, blamed=finding is blamed)
-        if isinstance(finding.check, Comparison)
-        else finding
-        for finding in found
-    )
+    found = list(map(find, checks, evidence))
+    weights = {i: _weight(check) for i, check in enumerate(checks) if isinstance(check, Comparison)}
+    if len(weights) > 1:
+        shares = {i: weight * found[i].odds for i, weight in weights.items()}
+        together = sum(shares.values()) / sum(weights.values())
+        blamed = max(shares, key=lambda i: shares[i])
+        for i in shares:
+            found[i] = _found(checks[i], evidence[i], together, blamed=i == blamed)
+    return tuple(found)
 
 
 def worst(findings: Sequence[Finding]) -> Verdict:
@@ -128,7 +139,7 @@ def is_calm(look: Increment, findings: Sequence[Finding]) -> bool:
     """Is it a good look (DESIGN 14.3): no odds against the canary, and none of its requests pending beyond
     the latency seen on stable?
     """
-    tally = look.tallies[0]
+    tally = look.requests
     hanging = look.late_canary * max(1, tally.stable_n) > 2 * look.late_stable * max(1, tally.canary_n)
     return not hanging and all(finding.odds <= CALM for finding in findings)
 
@@ -163,11 +174,23 @@ def shows(requests: int) -> float:
     return min(1.0, math.log(20) / (0.9 * requests)) if requests else 1.0
 
 
-def _found(check: Check, step: Tally, odds: float, *, blamed: bool = True) -> Finding:
+def _weight(check: Comparison) -> float:
+    match check.of:
+        case Errors():
+            return ERRORS_WEIGHT
+        case Latency():
+            return LATENCY_WEIGHT
+        case _:
+            return QUERY_WEIGHT
+
+
+def _found(check: Check, evidence: Evidence, odds: float, *, blamed: bool = True) -> Finding:
+    step = evidence.step
     if odds >= ODDS and blamed:
         return Finding(check, Verdict.FAILING, odds, step)
-    lacking = _lacking(check, step, odds)
-    return Finding(check, Verdict.NO_DATA if lacking == "few" else Verdict.PASSING, odds, step, lacking)
+    lacking = _lacking(check, evidence, odds)
+    silent = lacking in {"few", "unknown", "no edge"}
+    return Finding(check, Verdict.NO_DATA if silent else Verdict.PASSING, odds, step, lacking)
 
 
 def _proof(step: Tally, delta: float, times: float) -> float:
@@ -177,7 +200,10 @@ def _proof(step: Tally, delta: float, times: float) -> float:
     return log_n + step.canary_n * delta * (1.0 - times)
 
 
-def _lacking(check: Check, step: Tally, odds: float) -> str:
+def _lacking(check: Check, evidence: Evidence, odds: float) -> str:
+    if isinstance(evidence, LatencyEvidence) and not evidence.edges:
+        return "unknown" if evidence.edges is None else "no edge"
+    step = evidence.step
     if step.canary_n < check.min_requests or (
         isinstance(check, Comparison) and step.stable_n < bets.LEAST_STABLE
     ):
@@ -194,6 +220,8 @@ def _odds(evidence: Evidence) -> float:
     control the limit stands alone.
     """
     match evidence:
+        case LatencyEvidence():
+            return latency.odds(evidence)
         case ComparisonEvidence():
             return bets.capital(evidence)
         case LimitEvidence(bet=bet, worse=worse):

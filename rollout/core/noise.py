@@ -62,14 +62,18 @@ def factor(noise: Noise, check: int, weight: Weight) -> float:
     return min(noise.factors[check], key=lambda pair: abs(pair[0] - share))[1]
 
 
-def measure(history: Sequence[Minute], by_host: Sequence[bool]) -> Noise:
-    """What the history says of each check; ``by_host``: whether the hosts' counts are of what it asks."""
+def measure(history: Sequence[Minute], by_host: Sequence[bool | None]) -> Noise:
+    """What the history says of each check; ``by_host``: whether the hosts' counts are of what it asks;
+    ``None``: nothing is.
+    """
     if len(history) < ENOUGH_MINUTES:
         return Noise(len(history))
     hosts = sorted({host for minute in history for host in minute.hosts})
-    factors = []
+    factors: list[tuple[tuple[float, float], ...]] = []
     for check, hosted in enumerate(by_host):
-        if hosted and len(hosts) > 1:
+        if hosted is None:
+            factors.append(((HALF, UNKNOWN),))
+        elif hosted and len(hosts) > 1:
             factors.append(_between_hosts([minute.hosts for minute in history], hosts))
         else:
             phi = _between_times([minute.totals[check] for minute in history])

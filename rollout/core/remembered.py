@@ -91,7 +91,42 @@ class LimitEvidence:
     step: Tally = Tally()
 
 
-Evidence = ComparisonEvidence | LimitEvidence
+@dataclass(frozen=True, slots=True)
+class EdgeEvidence:
+    """State of a latency comparison at one edge (milliseconds): its bet with the block it is gathering, the
+    counts that prove the present rung, and all that was counted since its write. ``x``: slower than the edge.
+    """
+
+    edge: float
+    bet: Bet
+    block: Tally = Tally()
+    step: Tally = Tally()
+    counts: Tally = Tally()
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyEvidence:
+    """State of a ``Comparison`` of latencies: one bet for each edge, chosen by what stable showed before.
+
+    ``None`` until that is known; empty when no edge of the buckets tells slow from quick. ``age``: seconds
+    since the first weight.
+    """
+
+    edges: tuple[EdgeEvidence, ...] | None = None
+    age: float = 0.0
+
+    @property
+    def step(self) -> Tally:
+        """The counts that prove the present rung, at the edge that speaks most against the canary."""
+        return self.worst.step if self.worst else Tally()
+
+    @property
+    def worst(self) -> EdgeEvidence | None:
+        """The edge that speaks most against the canary; the lowest of equals."""
+        return max(self.edges, key=lambda each: each.bet.evidence) if self.edges else None
+
+
+Evidence = ComparisonEvidence | LimitEvidence | LatencyEvidence
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,12 @@ class Series:
 
     ``started`` counts requests sent on, ``completed`` those answered (every attempt, also the proxy's own
     answers for a backend that failed it), ``active`` those under way now, ``codes`` the completed ones
-    by asked-for code or class (``5xx``, ``429``). ``uptime`` is the proxy's age in seconds, if it tells.
+    by asked-for code or class (``5xx``, ``429``), failed calls (``grpc``) or connections (``tcp``: then
+    connections are what is counted everywhere). ``uptime`` is the proxy's age in seconds, if it tells.
+    ``edges``: how many answers took at most so many milliseconds, in rising order, the last edge infinite;
+    that one alone while there was no answer yet, none at all when it was not asked for or is not told.
+
+    Of what is kept to difference against: ``late`` requests were under way for at least ``age`` seconds.
     """
 
     proxy: str
@@ -65,6 +70,34 @@ class Series:
     active: int
     codes: tuple[tuple[str, int], ...]
     uptime: float | None = None
+    edges: tuple[tuple[float, int], ...] = ()
+    late: int = 0
+    age: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RatioSeen:
+    """What a named query counts of one backend at one instance: raw, cumulative, from one scrape."""
+
+    query: str
+    backend: str
+    instance: str
+    bad: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class GaugeSeen:
+    """What a named query read of one backend at one instance, and when (seconds since 1970)."""
+
+    query: str
+    backend: str
+    instance: str
+    value: float
+    at: float
+
+
+QuerySeen = RatioSeen | GaugeSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +105,15 @@ class Sample:
     """All series of one rollout from one read, and the proxies that did not answer: (name, why).
 
     ``rates``, of what is kept to difference against: each proxy's requests per second over its life, as they
-    were when none was silent.
+    were when none was silent. ``queries``: what the operator's named queries showed. ``missing``: what was
+    asked for and cannot be seen here, and why: ``latency``, ``grpc``, a query's name; the rest is judged.
     """
 
     series: tuple[Series, ...]
     silent: tuple[tuple[str, str], ...] = ()
     rates: tuple[tuple[str, float], ...] = ()
+    queries: tuple[QuerySeen, ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 from rollout.core import noise
 from rollout.core.counters import baseline, increment
-from rollout.core.model import UNHEARD, Check, Noise, Ramping, Sample, Unseen
+from rollout.core.model import UNHEARD, Check, Errors, Latency, Noise, Ramping, Sample, Unseen
 from rollout.core.noise import MINUTES, Counts, Minute
+from rollout.engine.gather import about
 from rollout.engine.rollout import Rollout
 from rollout.ports import Clock, Hosts, Metrics, Question
 
@@ -29,8 +30,8 @@ MOST_HOSTS = 16
 """Hosts of a backend that are told apart; further ones are counted with one of these."""
 RENEWED = 5
 """Readings after which the noise is measured anew: it is an hour's figure."""
-HOSTS_COUNT = ("5xx",)
-"""The codes that the counts of hosts are of."""
+HOSTS, ALL_EDGES = Errors(), Latency()
+"""What the counts of hosts are of; and what no history is kept of, as its edges are not chosen yet."""
 
 
 class History:
@@ -113,14 +114,12 @@ class _Past:
     @property
     def question(self) -> Question:
         """What to read."""
-        return Question(
-            (self.stable,), tuple(sorted({code for check in self.checks for code in check.codes}))
-        )
+        return about((self.stable,), self.checks)
 
     def noise(self) -> Noise:
         """Measured anew now and then only."""
         if self._age >= RENEWED or not self._noise.factors:
-            by_host = [check.codes == HOSTS_COUNT for check in self.checks]
+            by_host = [None if check.of == ALL_EDGES else check.of == HOSTS for check in self.checks]
             self._noise, self._age = noise.measure([self._minute(row) for row in self._rows], by_host), 0
         return self._noise
 
@@ -132,7 +131,7 @@ class _Past:
             self._before,
             sample,
             (self.stable, ""),
-            (check.codes for check in self.checks),
+            (HOSTS if check.of == ALL_EDGES else check.of for check in self.checks),
             now - self._read_at if self._before else None,
         )
         if self._before is not None and counted.covered and not sample.silent:

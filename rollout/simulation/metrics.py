@@ -111,4 +111,5 @@ class SimulatedMetrics:
                 if (count := proxy.counts.get(backend))
             ),
             silent,
+            missing=tuple((what, "this source does not count it") for what in question.beyond_http),
         )

@@ -111,6 +111,15 @@ class MetricsContract:
         told = {("jazz-v1", first): (3, 0), ("jazz-v2", second): (2, 2)}
         assert counted == (told if self.tells_hosts else {})
 
+    async def test_what_cannot_be_counted_is_named_and_the_rest_is_told(self, world: MetricsWorld):
+        """Never zeros for what nobody looked at."""
+        sample = await self.ask(world, Question(("jazz-v1",), ("5xx",), queries=("no-such-query",)))
+        [(what, why)] = sample.missing
+        assert what == "no-such-query"
+        assert why
+        assert {series.backend for series in sample.series} == {"jazz-v1"}
+        assert (await self.ask(world)).missing == ()
+
     async def test_a_silent_proxy_is_named_and_delays_nothing(self, world: MetricsWorld):
         """The other proxy's counters come within the deadline; the silent one has no zeros, but a reason."""
         first, second = world.names

@@ -83,7 +83,8 @@ def _sample(question: Question, answers: Iterable[Answer]) -> Sample | Unseen:
             found += [one] if one else []
     if silent and len(silent) == len(list(answers)):
         return Unseen("; ".join(f"{name} {why}" for name, why in silent))
-    return Sample(tuple(found), tuple(silent))
+    missing = tuple((what, "this source does not count it") for what in question.beyond_http)
+    return Sample(tuple(found), tuple(silent), missing=missing)
 
 
 @dataclass(frozen=True, slots=True)

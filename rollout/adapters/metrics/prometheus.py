@@ -189,4 +189,5 @@ def _sample(question: Question, proxies: Proxies, name: str) -> Sample | Unseen:
         if not isinstance(found, Silent)
         for backend in question.backends
     ]
-    return Sample(tuple(one for one in counted if one is not None), silent)
+    missing = tuple((what, "this source does not count it") for what in question.beyond_http)
+    return Sample(tuple(one for one in counted if one is not None), silent, missing=missing)

@@ -16,6 +16,7 @@ from rollout.core.model import (
     Check,
     Comparison,
     ComparisonEvidence,
+    Errors,
     Evidence,
     Limit,
     LimitEvidence,
@@ -241,7 +242,7 @@ def test_the_guard_forgives_what_stable_did_in_its_worst_minute():
 
 def test_several_comparisons_stake_one_capital():
     """Their odds are the mean; the one that contributes most is to blame, and a limit stands for itself."""
-    checks = (COMPARISON, LIMIT, Comparison(("429",)))
+    checks = (COMPARISON, LIMIT, Comparison(Errors(("429",))))
     bad, good = feed(COMPARISON, *[Tally(50, 25, 450, 0, 1.0)] * 3), judge.start(COMPARISON)
     found = judge.findings(checks, (good, judge.start(LIMIT), bad))
     together = (judge.find(COMPARISON, good).odds + judge.find(COMPARISON, bad).odds) / 2
@@ -621,7 +622,8 @@ def test_one_failure_outweighs_any_silence_and_silence_outweighs_success(verdict
 )
 def test_a_good_look(late, counts, capital, calm):
     """No odds against the canary, and none of its requests pending beyond the latency seen on stable."""
-    look = Increment((Tally(counts[0], 0, counts[1], 0),), late[0], late[1], covered=True)
+    requests = Tally(counts[0], 0, counts[1], 0)
+    look = Increment((), late[0], late[1], covered=True, requests=requests)
     assert judge.is_calm(look, [found(COMPARISON, Tally(), capital)]) is calm
 
 
