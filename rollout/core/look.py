@@ -42,7 +42,8 @@ class Look:
     """A ramping rollout with this look counted in.
 
     ``findings``: one for each check. ``increment``: ``None`` when there is nothing to difference.
-    ``silence``: why there is no evidence, ``""`` when there is. ``lag``: what the mesh lacks.
+    ``silence``: why there is no evidence, ``""`` when there is. ``lag``: what the mesh lacks. ``proof``: what
+    was counted proves the present rung.
     """
 
     state: Ramping
@@ -52,6 +53,7 @@ class Look:
     increment: Increment | None
     silence: str
     lag: str
+    proof: bool
 
     @property
     def weight(self) -> Weight:
@@ -62,9 +64,14 @@ class Look:
     def verdict(self) -> Verdict:
         """The worst of the checks; silence outweighs success (EXAMPLES 4)."""
         worst = judge.worst(self.findings)
-        if worst is not Verdict.FAILING and self.silence:
-            return Verdict.ERROR if isinstance(self.seen.sample, Unseen) else Verdict.NO_DATA
-        return worst
+        return worst if worst is Verdict.FAILING else self.unheard or worst
+
+    @property
+    def unheard(self) -> Verdict | None:
+        """What a lack of evidence makes of the verdict."""
+        if not self.silence:
+            return None
+        return Verdict.ERROR if isinstance(self.seen.sample, Unseen) else Verdict.NO_DATA
 
     @property
     def facts(self) -> dict[str, Fact]:
@@ -93,18 +100,19 @@ def tell(counts: Tally) -> str:
 def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Look:
     """Count what happened since the last look and ask the judge."""
     lacking = _lag(state, seen)
+    proof = _proves(state, seen, carried=not lacking)
     sample, counted, newest = seen.sample, None, state.baseline
     if isinstance(sample, Sample):
         arms = (state.past.stable.backend, state.canary.backend)
         codes = (check.codes for check in state.policy.analysis.checks)
         counted = increment(state.baseline, sample, arms, codes, seen.elapsed)
         newest = baseline(state.baseline, sample)
-        state = _fed(state, counted, seen, carried=not lacking)
+        state = _fed(state, counted, seen, proof=proof)
     silence = _silence(state, counted, seen)
     clock = _tick(state, counted, seen, silence=bool(silence), carried=not lacking)
-    state = replace(state, clock=clock, baseline=newest)
+    state = replace(state, clock=clock, baseline=newest, looks=state.looks + 1)
     findings = tuple(map(judge.find, state.policy.analysis.checks, state.evidence))
-    return Look(state, asked, seen, findings, counted, silence, lacking)
+    return Look(state, asked, seen, findings, counted, silence, lacking, proof)
 
 
 def _lag(state: Ramping, seen: Observation) -> str:
@@ -116,10 +124,14 @@ def _lag(state: Ramping, seen: Observation) -> str:
     return lag(seen.mesh, Split.between(state.past.stable.backend, state.canary.backend, weight))
 
 
-def _fed(state: Ramping, counted: Increment, seen: Observation, *, carried: bool) -> Ramping:
-    checks = state.policy.analysis.checks
+def _proves(state: Ramping, seen: Observation, *, carried: bool) -> bool:
+    """Was what is counted sent by this rung's weight? Another one may have sent what is told late."""
     late = isinstance(seen.sample, Sample) and tells_late(state.baseline, seen.sample)
-    proof = carried and state.clock.carried and not late  # another weight may have sent what is told late
+    return carried and state.clock.carried and not late
+
+
+def _fed(state: Ramping, counted: Increment, seen: Observation, *, proof: bool) -> Ramping:
+    checks = state.policy.analysis.checks
     weight = weight_of(state.rung, state.policy)
     flows = proof and weight != NOTHING and not seen.observe
     timed = counted.tallies[0] if seen.elapsed is not None else Tally()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from rollout.core.asked import (
@@ -77,6 +78,7 @@ __all__ = [
     "Held",
     "Hold",
     "Intent",
+    "Judged",
     "Limit",
     "LimitEvidence",
     "MeshSeen",
@@ -129,6 +131,35 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """One look at a canary as the judge had it: all that his answer depends on, and the answer.
+
+    ``number``: of the journey's looks, from 1. ``weight``: what the canary might have. ``checks``: those in
+    force from this look on, empty while they stay. ``fed``: for each check the tallies that its bets were
+    fed, empty when they were not (a blind look, no weight yet). ``proof``: they were gathered while the mesh
+    carried the weight. ``noise``: for each check, what its bets were divided by; empty for none. ``silence``:
+    what the verdict is for want of evidence, unless a check fails. ``verdicts``, ``odds``: of each check.
+    ``rose``: the next look is at another rung, where the proof begins again. ``evidence``: what the judge
+    knew after this look, where the record can be entered in its middle.
+    """
+
+    number: int
+    at: datetime
+    weight: Weight
+    fed: tuple[tuple[Tally, ...], ...]
+    proof: bool
+    silence: Verdict | None
+    verdicts: tuple[Verdict, ...]
+    odds: tuple[float, ...]
+    verdict: Verdict
+    reason: Reason
+    rose: bool = False
+    noise: tuple[float, ...] = ()
+    checks: tuple[Check, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SetSplit:
     """The one action: make the route carry ``split``, if it still has ``version``. ``home`` is the
     all-stable split, staged beforehand.
@@ -146,7 +177,7 @@ Fact = str | int | float
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What one look came to. ``facts`` are the numbers behind ``reason``; ``obeyed`` pairs each order's
-    id with why it was refused (empty: done); ``counted`` is this look's increment for each check.
+    id with why it was refused (empty: done); ``judged`` is what the judge was asked in this look.
     """
 
     state: State
@@ -155,4 +186,4 @@ class Decision:
     verdict: Verdict | None = None
     actions: tuple[SetSplit, ...] = ()
     obeyed: tuple[tuple[int, str], ...] = ()
-    counted: tuple[Tally, ...] = ()
+    judged: Judged | None = None

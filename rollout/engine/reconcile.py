@@ -186,7 +186,7 @@ async def _write_down(rollout: Rollout, entry: Record, world: World, patience: f
     """Record it, after what could not be recorded before. Returns why that did not happen; what is only late
     on its way home is not trouble yet. Never more than one record of a rollout waits for the disk.
     """
-    rollout.dirty = True
+    entry, rollout.dirty = replace(entry, anew=rollout.dirty), True
     if rollout.writing is not None:
         await asyncio.wait({rollout.writing}, timeout=patience)
         if not rollout.writing.done():

@@ -1,0 +1,47 @@
+"""What is kept of a look for the replay: exactly what the judge was fed, and what he answered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollout.core.model import Decision, Held, Judged, Ramping, State, Waiting
+from rollout.core.turn import Turn
+
+ENTRY = 1_000
+"""Each so manieth look of a journey is kept with all that the judge knows."""
+
+
+def testimony(turn: Turn, before: State) -> Judged | None:
+    """Of a turn's look; ``None`` for a turn without one. ``before``: the state that was looked at."""
+    look = turn.look
+    if look is None:
+        return None
+    was = before.was if isinstance(before, Held) else before
+    checks, rung = look.state.policy.analysis.checks, look.state.rung
+    same = isinstance(was, Ramping) and was.policy.analysis.checks == checks
+    unfed = look.increment is None or isinstance(rung, Waiting)
+    return Judged(
+        number=look.state.looks,
+        at=look.seen.now,
+        weight=before.weight if isinstance(before, Held) else look.weight,
+        fed=() if unfed or look.increment is None else tuple((tally,) for tally in look.increment.tallies),
+        proof=look.proof,
+        silence=look.unheard,
+        verdicts=tuple(finding.verdict for finding in look.findings),
+        odds=tuple(finding.odds for finding in look.findings),
+        verdict=look.verdict,
+        reason=turn.reason,
+        rose=isinstance(turn.state, Ramping) and turn.state.rung != rung,
+        checks=() if same else checks,
+    )
+
+
+def kept(decision: Decision, *, anew: bool = False) -> Judged | None:
+    """What a journal keeps of a decision's look: now and then with all that the judge knows, so that a record
+    can be entered there when what comes before is pruned, or (``anew``) may never have been written.
+    """
+    look, state = decision.judged, decision.state
+    ramp = state.was if isinstance(state, Held) else state
+    if look is None or not isinstance(ramp, Ramping) or not (anew or look.number % ENTRY == 0):
+        return look
+    return replace(look, checks=ramp.policy.analysis.checks, evidence=ramp.evidence)
