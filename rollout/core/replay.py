@@ -53,6 +53,11 @@ def settled(record: Iterable[Judged]) -> tuple[Judged, ...]:
     return tuple(kept)
 
 
+def checks_of(record: Sequence[Judged]) -> tuple[Check, ...]:
+    """The checks in force at a record's end; none if it does not say."""
+    return next((look.checks for look in reversed(record) if look.checks), ())
+
+
 def replay(record: Iterable[Judged]) -> Iterator[Replayed]:
     """Each look of a settled record, judged again."""
     standing: Standing | None = None
