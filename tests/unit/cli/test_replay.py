@@ -9,7 +9,7 @@ import pytest
 
 from rollout.adapters.journals.reader import FILE
 from rollout.cli.exits import NEGATIVE, OK, USAGE
-from rollout.core.model import Decision
+from rollout.core.model import Decision, Verb
 from rollout.core.reason import Reason
 from tests.unit.cli.conftest import Cli, House
 from tests.unit.core.world import V1, V2, World, policy, steady
@@ -167,3 +167,34 @@ def test_why_quotes_the_judge_after_the_way_home(cli: Cli, ended: House):
     judged = next(line for line in lines if line.startswith("Judged"))
     assert "over the same" in judged
     assert "evidence this strong would appear in fewer than 1 of " in judged
+
+
+def test_a_journey_is_drawn(cli: Cli, ended: House):
+    """`history --plot`: the newest canary by its name; what was written is said."""
+    path = ended.folder / "jazz.svg"
+    said = cli("history", "jazz", "--plot", str(path), *ended.config)
+    assert said.code == OK
+    assert said.out.startswith(f"{path}: attempt 1 of prod/jazz, ")
+    assert "<title>prod/jazz: jazz-v2 rolled back at 12:0" in path.read_text(encoding="utf-8")
+    nowhere = cli("history", "jazz", "--plot", str(ended.folder / "none" / "jazz.svg"), *ended.config)
+    assert nowhere.code == USAGE
+    assert "cannot be written: No such file" in nowhere.err
+
+
+def test_an_abort_is_drawn_with_who_and_why(cli: Cli, house: House):
+    world = World(policy(), steady(), mesh_epoch=1)
+    decisions = [*world.looks(20), world.order(Verb.ABORT, why="500s <in> checkout")]
+    house.remember(world, *decisions)
+    path = house.folder / "jazz.svg"
+    assert cli("history", "jazz", "--plot", str(path), *house.config).code == OK
+    assert "jazz-v2 aborted by ana: 500s &lt;in&gt; checkout" in path.read_text(encoding="utf-8")
+
+
+def test_without_a_journey_there_is_no_picture(cli: Cli, house: House):
+    world = World(policy(V1), steady(), mesh_epoch=1)
+    world.look()
+    house.remember(world)
+    said = cli("history", "jazz", "--plot", str(house.folder / "jazz.svg"), *house.config)
+    assert said.code == USAGE
+    assert "no journey is recorded" in said.err
+    assert not (house.folder / "jazz.svg").exists()
