@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import sqlite3
 import time
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from rollout.adapters.journals import schema
+from rollout.adapters.journals.looks import read
 from rollout.adapters.journals.reader import FILE
 from rollout.core.model import Ramping, State, Steady
 from rollout.core.replay import replay
@@ -222,11 +222,11 @@ class Harness:
         seconds: Counter[str] = Counter()
         with closing(schema.connect(self.house.state / FILE, mode="ro")) as connection:
             looks = connection.execute(
-                "SELECT id, rollout, counted FROM evidence WHERE id > ?", (self._look,)
+                "SELECT id, rollout, at, weight, counted FROM evidence WHERE id > ?", (self._look,)
             )
-            for number, rollout, counted in looks:
+            for number, rollout, *row in looks:
                 self._look = max(self._look, number)
-                seconds[rollout] += json.loads(counted)[0]["seconds"]
+                seconds[rollout] += sum(tallies[0].seconds for tallies in read(*row).fed[:1])
         return seconds
 
     def _check_bake(self, service: str, state: State, looked: float) -> None:
