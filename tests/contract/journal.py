@@ -190,7 +190,7 @@ class JournalContract:
         assert found.decisions == {"prod/jazz": written}
         assert found.states == {"prod/jazz": STATES[kind]}
 
-    async def test_m9_each_look_is_kept_as_the_judge_had_it(self, bench: Bench):
+    async def test_each_look_is_kept_as_the_judge_had_it(self, bench: Bench):
         """All that a verdict depends on comes back to the last bit, and a restart goes on with the record."""
         first = look(1, checks=POLICY.analysis.checks, fed=(), silence=Verdict.ERROR, verdict=Verdict.ERROR)
         last = look(3, LATER, proof=False, rose=True, noise=(1.0, 0.1 + 0.2), reason=Reason.STEP_PASSED)
@@ -203,7 +203,7 @@ class JournalContract:
         assert tuple(bench.looks("prod/jazz", 7)) == (first, look(2), last)
         assert (tuple(bench.looks("prod/jazz", 6)), tuple(bench.looks("prod/metal", 7))) == ((), ())
 
-    async def test_m9_a_look_that_is_taken_again_stands_once(self, bench: Bench):
+    async def test_a_look_that_is_taken_again_stands_once(self, bench: Bench):
         """One that landed though its writer heard otherwise, and a journey that a lost memory began anew."""
         journal, _ = await bench.restart()
         again = look(2, LATER)
@@ -214,7 +214,7 @@ class JournalContract:
             await journal.record(one)
         assert tuple(bench.looks("prod/jazz", 7)) == (look(1, LATER),)
 
-    async def test_m9_a_record_can_be_entered_after_a_gap(self, bench: Bench):
+    async def test_a_record_can_be_entered_after_a_gap(self, bench: Bench):
         """Where a look before may be missing, and at each thousandth, all that the judge knew is kept."""
         journal, _ = await bench.restart()
         known: dict[str, Any] = {"checks": POLICY.analysis.checks, "evidence": EVIDENCE}
@@ -223,7 +223,7 @@ class JournalContract:
         kept = (look(5, **known), look(6), look(1_000, **known))
         assert tuple(bench.looks("prod/jazz", 7)) == kept
 
-    async def test_m9_of_a_look_that_is_refused_nothing_is_kept(self, bench: Bench):
+    async def test_of_a_look_that_is_refused_nothing_is_kept(self, bench: Bench):
         """Q1: never half a record."""
         journal, _ = await bench.restart()
         with bench.broken():

@@ -109,7 +109,7 @@ def test_status_waits_for_the_end(house: Installation):
     assert failed.returncode == 1, failed.stderr
 
 
-def test_m9_every_verdict_of_a_real_daemon_is_judged_again_the_same(house: Installation):
+def test_every_verdict_of_a_real_daemon_is_judged_again_the_same(house: Installation):
     """A promotion with a kill -9 in its middle, and a way home: from the journal alone, daemon up or down."""
     climbing(house, bake="2s")
     house.stop(kill=True)

@@ -192,7 +192,7 @@ async def test_i14_evidence_is_bounded(journal, tmp_path):
     assert reader.journeys("prod/metal") == (1,)
 
 
-async def test_m9_a_look_that_cannot_be_read_is_left_out_and_named(journal, tmp_path):
+async def test_a_look_that_cannot_be_read_is_left_out_and_named(journal, tmp_path):
     """A damaged row, or one of another version, costs its own look; its neighbours are believed."""
     for one in judged(look(1), look(2), look(3)):
         await journal.record(one)
