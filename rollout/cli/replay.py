@@ -17,9 +17,9 @@ from rollout.cli.exits import NEGATIVE, OK, USAGE, Ends
 from rollout.cli.lint import policies_in
 from rollout.cli.reading import Picture
 from rollout.cli.settings import load_settings
-from rollout.core.model import Limit, Policy, Verdict, percent
+from rollout.core.model import Analysis, Policy, Verdict, percent
 from rollout.core.otherwise import Otherwise, otherwise
-from rollout.core.quotation import last_words
+from rollout.core.quotation import counts_of, last_words, named
 from rollout.core.replay import Replayed, checks_of, replay
 from rollout.core.words import count, counted, instant, odds
 from rollout.policy.codec import encode
@@ -150,13 +150,14 @@ def _told(
 
 def _cells(each: Replayed) -> tuple[str, ...]:
     look = each.look
-    first = look.fed[0][0] if look.fed else None
+    counts = counts_of(look, Analysis(checks=each.checks).main)
+    counted_any = counts.canary_n + counts.stable_n > 0
     mark = " ✗" if each.differs else " ?" if each.missing else ""
     return (
         f"{look.at.astimezone(UTC):%H:%M:%S.%f}"[:-4],
-        percent(look.weight),
-        f"{first.canary_x}/{first.canary_n}" if first else "-",
-        f"{first.stable_x}/{first.stable_n}" if first else "-",
+        percent(look.might),
+        f"{counts.canary_x}/{counts.canary_n}" if counted_any else "-",
+        f"{counts.stable_x}/{counts.stable_n}" if counted_any else "-",
         ", ".join(odds(value) for value in look.odds) + mark,
         look.verdict.value,
         look.reason.name.lower().replace("_", " "),
@@ -195,10 +196,10 @@ def _sum(again: Sequence[Replayed]) -> str:
 def _otherwise(other: Otherwise, journey: Journey) -> Iterator[str]:
     end = journey.looks[-1]
     most = ", ".join(
-        f"{odds(most)} for {_named(check)}" for check, most in zip(other.checks, other.odds, strict=True)
+        f"{odds(most)} for {named(check)}" for check, most in zip(other.checks, other.odds, strict=True)
     )
     if other.fails is not None and other.failing is not None:
-        when, why = _time(other.fails.at), _named(other.failing)
+        when, why = _time(other.fails.at), named(other.failing)
         sooner = "the record's last look" if other.fails.number == end.number else _sooner(other, journey)
         yield f"On the same counts it would have sent the canary home at {when} for {why}: {sooner}."
     elif other.checks:
@@ -217,15 +218,10 @@ def _otherwise(other: Otherwise, journey: Journey) -> Iterator[str]:
 
 def _sooner(other: Otherwise, journey: Journey) -> str:
     assert other.fails is not None  # noqa: S101 - asked of a failure only
-    looks = journey.looks
-    spared = sum(each.fed[0][0].canary_x for each in looks if each.fed and each.number > other.fails.number)
+    looks, main = journey.looks, Analysis(checks=checks_of(journey.looks)).main
+    spared = sum(counts_of(each, main).canary_x for each in looks if each.number > other.fails.number)
     before = (looks[-1].at - other.fails.at).total_seconds()
     return f"{before:.1f} s before the record ends, {counted(spared, 'failed canary request')} sooner"
-
-
-def _named(check: Any) -> str:
-    codes = "" if check.codes == ("5xx",) else f" ({', '.join(check.codes)})"
-    return f"errors over {100 * check.max:g} %{codes}" if isinstance(check, Limit) else f"errors{codes}"
 
 
 def _time(at: datetime) -> str:
@@ -236,7 +232,7 @@ def _plain(journey: Journey, again: Sequence[Replayed], other: Otherwise | None)
     looks = [
         {
             "at": each.look.at.isoformat(timespec="milliseconds"),
-            "weight": each.look.weight / 100,
+            "weight": each.look.might / 100,
             "fed": encode(each.look.fed),
             "proof": each.look.proof,
             "odds": list(each.look.odds),

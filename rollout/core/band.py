@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from rollout.core.judge import FIRST, LEAST_STABLE, RELEASE, STEEPEST
+from rollout.core.bets import FIRST, LEAST_STABLE, RELEASE, STEEPEST
 from rollout.core.model import Tally
 
 GRID: tuple[float, ...] = tuple(2.0 ** (15 * step / 63 - 5) for step in range(64))

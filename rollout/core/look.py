@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from rollout.core import judge
+from rollout.core import judge, latency, noise
 from rollout.core.convergence import follow, lag, ready
 from rollout.core.counters import Increment, baseline, increment, tells_late
 from rollout.core.ladder import weight_of
+from rollout.core.latency import Edges
 from rollout.core.model import (
+    EVERYTHING,
     NOTHING,
     Clock,
     Fact,
+    LatencyEvidence,
+    Measure,
     MeshSeen,
     Observation,
     Policy,
@@ -33,6 +38,8 @@ QUIET, QUIET_LOOKS, QUIET_REQUESTS = 60.0, 5, 20
 many looks, in which it should have completed so many requests at the rate it had on this rung."""
 MOST_ODDS = 1e6
 """A million to one is told of anything beyond it."""
+Fed = tuple[tuple[Tally, ...], ...]
+"""For each check a tally; for a comparison of latencies one for each of its edges."""
 BAKED_LOOKS = 3
 """A look bears witness to the seconds of so many looks at most: who did not look was blind (law 5)."""
 
@@ -43,7 +50,8 @@ class Look:
 
     ``findings``: one for each check. ``increment``: ``None`` when there is nothing to difference.
     ``silence``: why there is no evidence, ``""`` when there is. ``lag``: what the mesh lacks. ``proof``: what
-    was counted proves the present rung.
+    was counted proves the present rung. ``fed``: for each check what was counted, empty when nothing was.
+    ``chosen``: see ``latency.chosen``.
     """
 
     state: Ramping
@@ -54,6 +62,8 @@ class Look:
     silence: str
     lag: str
     proof: bool
+    fed: Fed
+    chosen: Edges
 
     @property
     def weight(self) -> Weight:
@@ -76,7 +86,7 @@ class Look:
     @property
     def facts(self) -> dict[str, Fact]:
         """The numbers that any reason about this look may rest on."""
-        counts = self.state.counts[0]
+        counts = self.state.counts[self.state.policy.analysis.main]
         return {
             "name": self.state.policy.name,
             "stable": str(self.state.past.stable),
@@ -99,20 +109,25 @@ def tell(counts: Tally) -> str:
 
 def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Look:
     """Count what happened since the last look and ask the judge."""
+    if seen.noise.factors:
+        state = replace(state, noise=seen.noise)
     lacking = _lag(state, seen)
     proof = _proves(state, seen, carried=not lacking)
     sample, counted, newest = seen.sample, None, state.baseline
+    known, groups, fed = state.evidence, _measures(state), Fed()
     if isinstance(sample, Sample):
         arms = (state.past.stable.backend, state.canary.backend)
-        codes = (check.codes for check in state.policy.analysis.checks)
-        counted = increment(state.baseline, sample, arms, codes, seen.elapsed)
-        newest = baseline(state.baseline, sample)
-        state = _fed(state, counted, seen, proof=proof)
+        measures = (measure for group in groups for measure in group)
+        counted = increment(state.baseline, sample, arms, measures, seen.elapsed)
+        newest = baseline(state.baseline, sample, seen.elapsed)
+        fed = _grouped(counted.tallies, groups)
+        state = _fed(state, fed, counted, seen, proof=proof)
+    chosen = latency.chosen(known, state.evidence)
     silence = _silence(state, counted, seen)
     clock = _tick(state, counted, seen, silence=bool(silence), carried=not lacking)
     state = replace(state, clock=clock, baseline=newest, looks=state.looks + 1)
-    findings = tuple(map(judge.find, state.policy.analysis.checks, state.evidence))
-    return Look(state, asked, seen, findings, counted, silence, lacking, proof)
+    findings = judge.findings(state.policy.analysis.checks, state.evidence)
+    return Look(state, asked, seen, findings, counted, silence, lacking, proof, fed, chosen)
 
 
 def _lag(state: Ramping, seen: Observation) -> str:
@@ -130,20 +145,42 @@ def _proves(state: Ramping, seen: Observation, *, carried: bool) -> bool:
     return carried and state.clock.carried and not late
 
 
-def _fed(state: Ramping, counted: Increment, seen: Observation, *, proof: bool) -> Ramping:
-    checks = state.policy.analysis.checks
+def _measures(state: Ramping) -> tuple[tuple[Measure, ...], ...]:
+    """For each check what has to be counted: one thing, or one for each edge of a comparison of latencies."""
+    return tuple(
+        latency.measures(evidence) if isinstance(evidence, LatencyEvidence) else (check.of,)
+        for check, evidence in zip(state.policy.analysis.checks, state.evidence, strict=True)
+    )
+
+
+def _grouped(tallies: tuple[Tally, ...], groups: tuple[tuple[Measure, ...], ...]) -> Fed:
+    """The tallies of each check's measures."""
+    coming = iter(tallies)
+    return tuple(tuple(islice(coming, len(group))) for group in groups)
+
+
+def _fed(state: Ramping, fed: Fed, counted: Increment, seen: Observation, *, proof: bool) -> Ramping:
+    assert isinstance(seen.sample, Sample)  # noqa: S101 - it was counted
     weight = weight_of(state.rung, state.policy)
     flows = proof and weight != NOTHING and not seen.observe
-    timed = counted.tallies[0] if seen.elapsed is not None else Tally()
-    evidence = tuple(  # the bets begin with the first weight
-        judge.add(check, evidence, tally, proof=proof)
-        for check, evidence, tally in zip(checks, state.evidence, counted.tallies, strict=True)
-    )
+    timed = counted.requests if seen.elapsed is not None else Tally()
+    bets = not isinstance(state.rung, Waiting)  # they begin with the first weight
+    evidence, counts = [], []
+    judged = zip(state.policy.analysis.checks, state.evidence, state.counts, fed, strict=True)
+    for number, (check, old, before, looks) in enumerate(judged):
+        phi = noise.factor(state.noise, number, weight)
+        new = judge.hear(check, old, looks, proof=proof, phi=phi, control=weight < EVERYTHING, bets=bets)
+        if isinstance(new, LatencyEvidence):
+            counts.append(new.worst.counts if new.worst else before)
+            new = latency.settle(new, seen.sample, state.past.stable.backend)
+        else:
+            counts.append(before + looks[0])
+        evidence.append(new)
     return replace(
         state,
         clock=replace(state.clock, pace=state.clock.pace + timed),
-        evidence=state.evidence if isinstance(state.rung, Waiting) else evidence,
-        counts=tuple(before + tally for before, tally in zip(state.counts, counted.tallies, strict=True)),
+        evidence=tuple(evidence),
+        counts=tuple(counts),
         flow=follow(state.flow, counted, weight) if flows else state.flow,
     )
 
@@ -154,6 +191,8 @@ def _silence(state: Ramping, counted: Increment | None, seen: Observation) -> st
     assert counted is not None  # noqa: S101 - a sample was counted
     if not counted.covered:
         return "too few proxies answer: " + "; ".join(f"{name}: {why}" for name, why in seen.sample.silent)
+    if seen.sample.missing:
+        return "; ".join(f"{what}: {why}" for what, why in seen.sample.missing)
     if weight_of(state.rung, state.policy) == NOTHING:
         return ""
     quiet = 0.0 if _speaks(state, counted) else state.clock.quiet + (seen.elapsed or 0.0)
@@ -178,7 +217,7 @@ def _tick(
     unready = clock.unready if isinstance(mesh, Unseen) else 0.0
     if isinstance(mesh, MeshSeen) and ready(mesh, state.canary.backend) == 0:
         unready = clock.unready + seconds
-    proven = state.counts[0].canary_n > 0
+    proven = state.counts[state.policy.analysis.main].canary_n > 0
     bakes = carried and clock.carried and proven and not silence and state.flow.follows
     return Clock(
         baked=clock.baked + (min(seconds, BAKED_LOOKS * seen.look) if bakes else 0.0),

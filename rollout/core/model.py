@@ -12,14 +12,22 @@ from datetime import datetime
 from enum import Enum
 
 from rollout.core.asked import (
+    SPARSE,
+    SPIKES,
     Analysis,
     Check,
     Comparison,
+    Errors,
+    Inconclusive,
+    Latency,
     Limit,
+    Measure,
     NoDataRule,
     OnSilence,
     Origin,
     Policy,
+    Protocol,
+    Query,
     Revision,
     Route,
     Step,
@@ -32,12 +40,15 @@ from rollout.core.remembered import (
     Cause,
     Clock,
     ComparisonEvidence,
+    Control,
     Drift,
+    EdgeEvidence,
     Evidence,
     Flow,
     Haste,
     Held,
     Intent,
+    LatencyEvidence,
     LimitEvidence,
     Past,
     Paused,
@@ -55,13 +66,31 @@ from rollout.core.remembered import (
     Waiting,
     Why,
 )
-from rollout.core.seen import Hold, MeshSeen, Observation, Order, ProxySeen, Sample, Series, Unseen, Verb
+from rollout.core.seen import (
+    UNHEARD,
+    GaugeSeen,
+    Hold,
+    MeshSeen,
+    Noise,
+    Observation,
+    Order,
+    ProxySeen,
+    QuerySeen,
+    RatioSeen,
+    Sample,
+    Series,
+    Unseen,
+    Verb,
+)
 from rollout.core.traffic import EVERYTHING, FULL, NOTHING, Split, Weight, percent
 
 __all__ = [
     "EVERYTHING",
     "FULL",
     "NOTHING",
+    "SPARSE",
+    "SPIKES",
+    "UNHEARD",
     "Analysis",
     "Bet",
     "Cause",
@@ -69,20 +98,29 @@ __all__ = [
     "Clock",
     "Comparison",
     "ComparisonEvidence",
+    "Control",
     "Decision",
     "Drift",
+    "EdgeEvidence",
+    "Errors",
     "Evidence",
     "Fact",
     "Flow",
+    "GaugeSeen",
     "Haste",
     "Held",
     "Hold",
+    "Inconclusive",
     "Intent",
     "Judged",
+    "Latency",
+    "LatencyEvidence",
     "Limit",
     "LimitEvidence",
+    "Measure",
     "MeshSeen",
     "NoDataRule",
+    "Noise",
     "Observation",
     "OnSilence",
     "Order",
@@ -92,8 +130,12 @@ __all__ = [
     "Policy",
     "Probe",
     "Promoted",
+    "Protocol",
     "ProxySeen",
+    "Query",
+    "QuerySeen",
     "Ramping",
+    "RatioSeen",
     "Real",
     "Revision",
     "RollingBack",
@@ -134,19 +176,21 @@ class Verdict(Enum):
 class Judged:
     """One look at a canary as the judge had it: all that his answer depends on, and the answer.
 
-    ``number``: of the journey's looks, from 1. ``weight``: what the canary might have. ``checks``: those in
-    force from this look on, empty while they stay. ``fed``: for each check the tallies that its bets were
-    fed, empty when they were not (a blind look, no weight yet). ``proof``: they were gathered while the mesh
-    carried the weight. ``noise``: for each check, what its bets were divided by; empty for none. ``silence``:
-    what the verdict is for want of evidence, unless a check fails. ``verdicts``, ``odds``: of each check.
-    ``rose``: the next look is at another rung, where the proof begins again. ``evidence``: what the judge
-    knew after this look, where the record can be entered in its middle.
+    ``number``: of the journey's looks, from 1. ``weight``: the rung's; bets begin with the first above 0.
+    ``held``: the most it might have, where that was less. ``fed``: for each check what was counted: one
+    tally, or one for each edge of a comparison of latencies; empty in a blind look. ``noise``: phi of each
+    check. ``proof``: it was gathered while the mesh carried the weight. ``edges``: (check by index, edges)
+    that were chosen after it. ``checks``: those in force from this look on, empty while they stay.
+    ``silence``: what the verdict is for want of evidence, unless a check fails. ``verdicts``, ``odds``: of
+    each check. ``rose``: the next look is at another rung, where the proof begins again. ``evidence``: what
+    the judge knew after this look, where the record can be entered in its middle.
     """
 
     number: int
     at: datetime
     weight: Weight
     fed: tuple[tuple[Tally, ...], ...]
+    noise: tuple[float, ...]
     proof: bool
     silence: Verdict | None
     verdicts: tuple[Verdict, ...]
@@ -154,9 +198,15 @@ class Judged:
     verdict: Verdict
     reason: Reason
     rose: bool = False
-    noise: tuple[float, ...] = ()
+    held: Weight | None = None
+    edges: tuple[tuple[int, tuple[float, ...]], ...] = ()
     checks: tuple[Check, ...] = ()
     evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def might(self) -> Weight:
+        """The most that the canary might have."""
+        return self.weight if self.held is None else self.held
 
 
 @dataclass(frozen=True, slots=True)

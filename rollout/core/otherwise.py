@@ -9,8 +9,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rollout.core import judge, ladder
-from rollout.core.model import EVERYTHING, Check, Evidence, Judged, Policy, Stage, Verdict, Weight, percent
+from rollout.core import judge, ladder, latency
+from rollout.core.climb import INCONCLUSIVE_BAKES, INCONCLUSIVE_LEAST
+from rollout.core.model import (
+    EVERYTHING,
+    NOTHING,
+    Check,
+    Comparison,
+    Evidence,
+    Inconclusive,
+    Judged,
+    LatencyEvidence,
+    Policy,
+    Stage,
+    Verdict,
+    Weight,
+    percent,
+)
+from rollout.core.quotation import named
 from rollout.core.reason import Reason
 from rollout.core.replay import Replayed
 from rollout.core.words import span
@@ -19,7 +35,7 @@ SLACK = 5.0
 """Seconds of bake that the record cannot tell: it knows what proved the rung, not what the clock said."""
 _OWN = frozenset({
     Reason.PROBING, Reason.BAKING, Reason.TOO_FEW, Reason.SUSPECT, Reason.OVER_LIMIT_NOW,
-    Reason.BOTH_OVER_LIMIT,
+    Reason.BOTH_OVER_LIMIT, Reason.UNPROVEN, Reason.INCONCLUSIVE,
 })  # fmt: skip
 """Reasons of the rollout's own rung: nobody else held it."""
 
@@ -56,13 +72,34 @@ class _Trial:
         look = each.look
         for index, check in enumerate(self.checks if look.fed else ()):
             source = _counts_of(check, each.checks)
-            tally = look.fed[source][0] if source is not None else None
-            if tally is not None:
-                self.evidence[index] = judge.add(check, self.evidence[index], tally, proof=look.proof)
-        self.findings = tuple(map(judge.find, self.checks, self.evidence))
+            if source is not None and source < len(look.fed):
+                self._hear(index, check, source, look)
+        for index, check in enumerate(self.checks):
+            self._choose(index, _counts_of(check, each.checks), each)
+        self.findings = judge.findings(self.checks, self.evidence)
         self.odds = [max(odds, found.odds) for odds, found in zip(self.odds, self.findings, strict=True)]
-        if look.proof and look.fed and look.silence is None and self.findings[0].step.canary_n:
-            self.baked += look.fed[0][0].seconds
+        main = self.policy.analysis.main if self.checks == self.policy.analysis.checks else 0
+        if look.proof and look.fed and look.silence is None and self.findings[main].step.canary_n:
+            self.baked += max((tally.seconds for tallies in look.fed for tally in tallies), default=0.0)
+
+    def _hear(self, index: int, check: Check, source: int, look: Judged) -> None:
+        known = self.evidence[index]
+        if isinstance(known, LatencyEvidence) and len(known.edges or ()) != len(look.fed[source]):
+            return
+        control, bets = look.weight < EVERYTHING, look.weight != NOTHING
+        phi = look.noise[source]
+        self.evidence[index] = judge.hear(
+            check, known, look.fed[source], proof=look.proof, phi=phi, control=control, bets=bets
+        )
+
+    def _choose(self, index: int, source: int | None, each: Replayed) -> None:
+        """A comparison of latencies asks at the edges that the record has."""
+        known = self.evidence[index]
+        there = each.after.evidence[source] if each.after and source is not None else None
+        if not (isinstance(known, LatencyEvidence) and isinstance(there, LatencyEvidence)):
+            return
+        if known.edges is None and there.edges is not None:
+            self.evidence[index] = latency.begin([edge.edge for edge in there.edges])
 
     def rise(self) -> None:
         """The record goes to another rung."""
@@ -75,10 +112,19 @@ class _Trial:
         bake = self.policy.steps[step].bake
         if self.baked < bake + slack:
             return f"baked {span(self.baked)} of {span(bake)}"
+        analysis = self.policy.analysis
+        if analysis.inconclusive is Inconclusive.PROMOTE and self.baked >= max(
+            INCONCLUSIVE_BAKES * bake, INCONCLUSIVE_LEAST
+        ):
+            return ""
+        margin = ladder.margin_of(Stage(step), self.policy)
         for found in self.findings:
             if found.verdict is not Verdict.PASSING or found.lacking:
                 few = f"{found.step.canary_n} of {found.check.min_requests} requests"
                 return few if found.lacking == "few" else f"odds {found.odds:.1f} : 1 or a limit against it"
+            compared = isinstance(found.check, Comparison)
+            if margin is not None and compared and not judge.proves(found.step, margin):
+                return f"too few requests to rule out {margin:.0%} more failures"
         return ""
 
 
@@ -88,7 +134,7 @@ def otherwise(policy: Policy, record: Sequence[Replayed]) -> Otherwise:
     known = record[0].checks if record else ()
     answered = tuple(each for each in policy.analysis.checks if _counts_of(each, known) is not None)
     unknown = [
-        f"nobody counted {', '.join(each.codes)}: its check on them is left out"
+        f"nobody counted {named(Comparison(each.of))} in these looks: that check is left out"
         for each in policy.analysis.checks
         if each not in answered
     ]
@@ -119,7 +165,7 @@ def _from_its_entry(record: Sequence[Replayed]) -> Sequence[Replayed]:
 
 
 def _counts_of(check: Check, recorded: Sequence[Check]) -> int | None:
-    return next((index for index, each in enumerate(recorded) if each.codes == check.codes), None)
+    return next((index for index, each in enumerate(recorded) if each.of == check.of), None)
 
 
 def _parting(trial: _Trial, record: Sequence[Replayed], number: int) -> str:

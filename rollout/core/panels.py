@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rollout.core import judge, svg
+from rollout.core import bets, judge, svg
 from rollout.core.band import Band
 from rollout.core.model import FULL, Judged, Tally, percent
 from rollout.core.svg import Point
@@ -81,7 +81,7 @@ def weights(panel: Panel, looks: Sequence[Judged], x: Across, after: int, colour
     for weight in (0, FULL // 2, FULL):
         yield from panel.rule(weight, percent(weight))
     began = looks[0].at
-    stairs = [(x((look.at - began).total_seconds()), look.weight) for look in looks]
+    stairs = [(x((look.at - began).total_seconds()), look.might) for look in looks]
     points: list[Point] = [(panel.left, panel.y(stairs[0][1]))]
     since = panel.left
     for (here, weight), (_, following) in zip(stairs, [*stairs[1:], (0.0, after)], strict=True):
@@ -99,10 +99,10 @@ def weights(panel: Panel, looks: Sequence[Judged], x: Across, after: int, colour
     yield from panel.beside([(panel.y(after), percent(after), colour)])
 
 
-def failures(panel: Panel, spells: Sequence[Spell], x: Across) -> Iterator[str]:
-    """Both arms' shares, each over the last seconds."""
+def failures(panel: Panel, spells: Sequence[Spell], x: Across, what: str) -> Iterator[str]:
+    """Both arms' shares of ``what`` is bad, each over the last seconds."""
     wide = breadth(spells)
-    yield panel.heading(f"failed requests, over {span(wide)}")
+    yield panel.heading(f"{what}, over {span(wide)}")
     for value in _round_shares(panel.most):
         yield from panel.rule(value, f"{100 * value:g} %")
     labels = []
@@ -185,12 +185,12 @@ def ratios(panel: Panel, spells: Sequence[Spell], x: Across) -> Iterator[str]:
     upper = [(here, panel.y(high if high is not None else panel.most)) for here, _, high in places]
     lower = [(here, panel.y(low if low is not None else panel.least)) for here, low, _ in places]
     yield svg.area([*upper, *reversed(lower)], "odds", opacity=0.22)
-    same = panel.y(judge.RATIO)
+    same = panel.y(bets.ERRORS.ratio)
     yield svg.line((panel.left, same), (panel.right, same), "ink", dashes="2 3")
     low, high = spells[-1].band
     middle = math.sqrt(max(low or panel.least, panel.least) * min(high or panel.most, panel.most))
     yield from panel.beside(
-        [(same, f"{judge.RATIO:g}x is allowed", "soft"), (panel.y(middle), _between(low, high), "odds")]
+        [(same, f"{bets.ERRORS.ratio:g}x is allowed", "soft"), (panel.y(middle), _between(low, high), "odds")]
     )
 
 

@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 from rollout.core import judge, panels, svg
 from rollout.core.band import bands
-from rollout.core.model import EVERYTHING, FULL, NOTHING, Judged, Tally, percent
+from rollout.core.model import EVERYTHING, FULL, NOTHING, Analysis, Judged, Tally, percent
 from rollout.core.panels import Panel, Spell
-from rollout.core.quotation import at_rung, counted, strength, worst
+from rollout.core.quotation import at_rung, bad, counted, counts_of, strength, told_by, worst
 from rollout.core.reason import Reason
 from rollout.core.replay import checks_of
 
@@ -28,6 +28,7 @@ _HOME: Mapping[Reason, str] = MappingProxyType({
     Reason.NO_DATA_TOO_LONG: "no evidence for too long",
     Reason.NEVER_READY: "no endpoint was ever ready",
     Reason.LOST_ENDPOINTS: "its endpoints were lost",
+    Reason.INCONCLUSIVE_TOO_LONG: "nothing was proved for too long",
     Reason.WITHDRAWN: "git has no policy for it any more",
     Reason.REVERTED: "git asks for stable again",
     Reason.CHANGED: "git asks for something else",
@@ -50,19 +51,21 @@ def draw(name: str, canary: str, looks: Sequence[Judged], *, ended: str = "") ->
     def x(seconds: float) -> float:
         return LEFT + (right - LEFT) * seconds / whole
 
-    spells = tuple(_spells(looks))
+    checks = checks_of(looks)
+    main = Analysis(checks=checks).main
+    spells = tuple(_spells(looks, main))
     weight, failures, evidence, ratios = frames = _frames(spells, right)
     promoted, home = end.reason is Reason.PROMOTED, end.reason in _HOME or bool(ended)
-    mark = "promoted" if promoted else f"sent home from {percent(end.weight)}" if home else "now"
+    mark = "promoted" if promoted else f"sent home from {percent(end.might)}" if home else "now"
     colour = "good" if promoted else "bad" if home else "ink"
-    after = EVERYTHING if promoted else NOTHING if home else end.weight
+    after = EVERYTHING if promoted else NOTHING if home else end.might
     title, (why, strong) = _title(name, canary, end, ended), _why(looks)
     shapes = [
         svg.text(LEFT, 36, title, colour, size=20, bold=True),
         svg.text(LEFT, 62, why, size=13),
         svg.text(LEFT, 82, strong, size=12),
         *panels.weights(weight, looks, x, after, colour),
-        *panels.failures(failures, spells, x),
+        *panels.failures(failures, spells, x, bad(checks[main]) if checks else "failed requests"),
         *panels.evidence(evidence, spells, x),
         *panels.ratios(ratios, spells, x),
         *panels.times(ratios, looks, x, whole),
@@ -82,27 +85,29 @@ def _title(name: str, canary: str, end: Judged, ended: str) -> str:
         return f"{name}: {canary} promoted at {at}"
     if end.reason in _HOME:
         return f"{name}: {canary} rolled back at {at}: {_HOME[end.reason]}"
-    return f"{name}: {canary} has {percent(end.weight)} at {at}"
+    return f"{name}: {canary} has {percent(end.might)} at {at}"
 
 
 def _why(looks: Sequence[Judged]) -> tuple[str, str]:
     """Two lines: both arms at the last rung; the odds, and what they are worth."""
     end, checks = looks[-1], checks_of(looks)
     index = worst(end.odds)
-    counts = at_rung(looks, index)
+    if not checks or not end.odds:
+        return "No request was counted at its last weight.", ""
+    told = told_by(checks, end.odds)
+    counts, value = at_rung(looks, told), end.odds[index]
     if not counts.canary_n + counts.stable_n:
         return "No request was counted at its last weight.", ""
-    value = end.odds[index]
-    rare = strength(checks[index], value) if index < len(checks) else ""
+    rare = strength(checks[index], value)
     strong = rare or f"Odds against it are {panels.against(value)}; {judge.ODDS:g} : 1 would send it home."
-    return f"{counted(counts)}, at {percent(end.weight)}.", strong
+    return f"{counted(counts, checks[told])}, at {percent(end.might)}.", strong
 
 
-def _spells(looks: Sequence[Judged]) -> Iterator[Spell]:
-    """The looks, in spans where there are many; of each the highest odds."""
+def _spells(looks: Sequence[Judged], main: int) -> Iterator[Spell]:
+    """The looks, in spans where there are many; of each the main check's counts and the highest odds."""
     size = math.ceil(len(looks) / POINTS)
     parts = [looks[start : start + size] for start in range(0, len(looks), size)]
-    counts = [sum((look.fed[0][0] for look in part if look.fed), Tally()) for part in parts]
+    counts = [sum((counts_of(look, main) for look in part), Tally()) for part in parts]
     for part, tally, band in zip(parts, counts, bands(counts), strict=True):
         at = (part[-1].at - looks[0].at).total_seconds()
         yield Spell(at, tally, max(max(look.odds, default=1.0) for look in part), band)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rollout.core import judge
-from rollout.core.model import Check, Evidence, Judged, Tally, Verdict
+from rollout.core import judge, latency
+from rollout.core.model import EVERYTHING, NOTHING, Check, Evidence, Judged, Verdict
 from rollout.core.terms import evidence_under
 
 
@@ -27,6 +27,7 @@ class Standing:
 class Replayed:
     """One look judged again. ``findings`` and ``verdict``: the answer now, if it can be had; ``missing`` says
     why it cannot. ``differs``: in what it is not what was recorded; empty when it is the same, bit for bit.
+    ``after``: what the judge knows then.
     """
 
     look: Judged
@@ -35,6 +36,7 @@ class Replayed:
     verdict: Verdict | None = None
     differs: str = ""
     missing: str = ""
+    after: Standing | None = None
 
 
 class Unheard(ValueError):  # noqa: N818 - it says what the thing is
@@ -65,7 +67,8 @@ def replay(record: Iterable[Judged]) -> Iterator[Replayed]:
         try:
             standing, replayed = judged_again(standing, look)
         except Unheard as missing:
-            standing, replayed = _entered(look), Replayed(look, missing=str(missing))
+            standing = _entered(look)
+            replayed = Replayed(look, missing=str(missing), after=standing)
         yield replayed
 
 
@@ -78,17 +81,17 @@ def judged_again(before: Standing | None, look: Judged) -> tuple[Standing, Repla
     checks, evidence = _under(before, look)
     try:
         if look.fed:
-            evidence = tuple(
-                judge.add(check, known, fed, proof=look.proof)
-                for check, known, fed in zip(checks, evidence, _fed(look, checks), strict=True)
-            )
-        findings = tuple(map(judge.find, checks, evidence))
+            evidence = _heard(checks, evidence, look)
+        for check, edges in look.edges:
+            evidence = (*evidence[:check], latency.begin(edges), *evidence[check + 1 :])
+        findings = judge.findings(checks, evidence)
     except (ValueError, ArithmeticError) as error:
         raise Unheard(f"what is recorded cannot have been: {error}") from error
     worst = judge.worst(findings)
     verdict = worst if worst is Verdict.FAILING else look.silence or worst
     after = Standing(look.number, checks, tuple(map(judge.anew, evidence)) if look.rose else evidence)
-    return after, Replayed(look, checks, findings, verdict, _difference(look, findings, verdict, after))
+    differs = _difference(look, findings, verdict, after)
+    return after, Replayed(look, checks, findings, verdict, differs, after=after)
 
 
 def _under(before: Standing | None, look: Judged) -> tuple[tuple[Check, ...], tuple[Evidence, ...]]:
@@ -104,10 +107,13 @@ def _under(before: Standing | None, look: Judged) -> tuple[tuple[Check, ...], tu
     return look.checks, evidence_under(before.checks, before.evidence, look.checks)
 
 
-def _fed(look: Judged, checks: Sequence[Check]) -> list[Tally]:
-    if len(look.fed) != len(checks) or any(len(tallies) != 1 for tallies in look.fed) or look.noise:
-        raise Unheard("it was fed what this version of the judge does not know")
-    return [tally for tallies in look.fed for tally in tallies]
+def _heard(checks: Sequence[Check], evidence: Sequence[Evidence], look: Judged) -> tuple[Evidence, ...]:
+    """What the judge knows after the counts of a look, as he was fed them live."""
+    control, bets = look.weight < EVERYTHING, look.weight != NOTHING
+    return tuple(
+        judge.hear(check, known, fed, proof=look.proof, phi=phi, control=control, bets=bets)
+        for check, known, fed, phi in zip(checks, evidence, look.fed, look.noise, strict=True)
+    )
 
 
 def _entered(look: Judged) -> Standing | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollout.core.model import Decision, Held, Judged, Ramping, State, Waiting
+from rollout.core import noise
+from rollout.core.model import Decision, Held, Judged, Ramping, State
 from rollout.core.turn import Turn
 
 ENTRY = 1_000
@@ -17,21 +18,24 @@ def testimony(turn: Turn, before: State) -> Judged | None:
     if look is None:
         return None
     was = before.was if isinstance(before, Held) else before
-    checks, rung = look.state.policy.analysis.checks, look.state.rung
+    state, weight = look.state, look.weight
+    checks = state.policy.analysis.checks
     same = isinstance(was, Ramping) and was.policy.analysis.checks == checks
-    unfed = look.increment is None or isinstance(rung, Waiting)
     return Judged(
-        number=look.state.looks,
+        number=state.looks,
         at=look.seen.now,
-        weight=before.weight if isinstance(before, Held) else look.weight,
-        fed=() if unfed or look.increment is None else tuple((tally,) for tally in look.increment.tallies),
+        weight=weight,
+        fed=look.fed,
+        noise=tuple(noise.factor(state.noise, number, weight) for number in range(len(checks))),
         proof=look.proof,
         silence=look.unheard,
-        verdicts=tuple(finding.verdict for finding in look.findings),
-        odds=tuple(finding.odds for finding in look.findings),
+        verdicts=tuple([finding.verdict for finding in look.findings]),
+        odds=tuple([finding.odds for finding in look.findings]),
         verdict=look.verdict,
         reason=turn.reason,
-        rose=isinstance(turn.state, Ramping) and turn.state.rung != rung,
+        rose=isinstance(turn.state, Ramping) and turn.state.rung != state.rung,
+        held=before.weight if isinstance(before, Held) else None,
+        edges=look.chosen,
         checks=() if same else checks,
     )
 

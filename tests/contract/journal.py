@@ -18,6 +18,7 @@ from rollout.core.model import (
     Comparison,
     ComparisonEvidence,
     Decision,
+    Errors,
     Held,
     Intent,
     Judged,
@@ -61,7 +62,7 @@ POLICY = Policy(
     route=Route("envoy", "edge", "jazz", "prod", ("a", "b")),
     revision=Revision("jazz-v2", "sha256:2"),
     steps=(Step(Weight(1_000), 300.0), Step(EVERYTHING, 0.5)),
-    analysis=Analysis(checks=(Comparison(), Limit(0.05, ("5xx", "429")))),
+    analysis=Analysis(checks=(Comparison(), Limit(0.05, Errors(("5xx", "429"))))),
     stable="jazz-v1",
     windows=(Window((0, 1), START.time().replace(tzinfo=None), LATER.time(), "Europe/Berlin"),),
     alerts=("ops",),
@@ -110,7 +111,19 @@ def look(number: int = 2, at: datetime = START, **changes: object) -> Judged:
     """A look in the middle of a journey, as odd as looks get."""
     fed = ((Tally(10, 1, 90, 0, 0.1 + 0.2),), (Tally(10, 2, 90, 1, 1.0),))
     verdicts, odds = (Verdict.PASSING, Verdict.NO_DATA), (1e-300, 0.1 + 0.7)
-    plain = Judged(number, at, Weight(1_000), fed, True, None, verdicts, odds, Verdict.NO_DATA, Reason.BAKING)
+    plain = Judged(
+        number,
+        at,
+        Weight(1_000),
+        fed,
+        noise=(1.0, 4.0),
+        proof=True,
+        silence=None,
+        verdicts=verdicts,
+        odds=odds,
+        verdict=Verdict.NO_DATA,
+        reason=Reason.BAKING,
+    )
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
@@ -193,14 +206,15 @@ class JournalContract:
     async def test_each_look_is_kept_as_the_judge_had_it(self, bench: Bench):
         """All that a verdict depends on comes back to the last bit, and a restart goes on with the record."""
         first = look(1, checks=POLICY.analysis.checks, fed=(), silence=Verdict.ERROR, verdict=Verdict.ERROR)
-        last = look(3, LATER, proof=False, rose=True, noise=(1.0, 0.1 + 0.2), reason=Reason.STEP_PASSED)
+        edged = look(2, edges=((1, (250.0, 0.1 + 0.2)),))
+        last = look(3, LATER, proof=False, rose=True, held=Weight(7))
         journal, _ = await bench.restart()
-        for one in judged(first, look(2)):
+        for one in judged(first, edged):
             await journal.record(one)
         journal, _ = await bench.restart()
         for one in judged(last):
             await journal.record(one)
-        assert tuple(bench.looks("prod/jazz", 7)) == (first, look(2), last)
+        assert tuple(bench.looks("prod/jazz", 7)) == (first, edged, last)
         assert (tuple(bench.looks("prod/jazz", 6)), tuple(bench.looks("prod/metal", 7))) == ((), ())
 
     async def test_a_look_that_is_taken_again_stands_once(self, bench: Bench):

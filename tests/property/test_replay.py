@@ -11,8 +11,11 @@ from rollout.core.model import (
     Analysis,
     Comparison,
     Decision,
+    Errors,
     Judged,
+    Latency,
     Limit,
+    Noise,
     Policy,
     State,
     Steady,
@@ -20,11 +23,14 @@ from rollout.core.model import (
     Verb,
 )
 from rollout.core.moment import ramp_of
+from rollout.core.noise import quiet
 from rollout.core.replay import Standing, judged_again, replay, settled
+from rollout.core.seen import UNHEARD
 from rollout.core.testimony import kept
 from rollout.policy.codec import decode, encode
 from tests.property.examples import examples
 from tests.property.lives import Life, live, lives
+from tests.unit.core.slow_world import Slow
 from tests.unit.core.world import V1, V2, World, policy, steady
 
 
@@ -69,7 +75,14 @@ def test_a_restart_in_the_middle_changes_no_answer(life: Life, cut: int):
     assert resumed == [one.decision for one in lived]
 
 
-CHECKS = (Comparison(min_requests=5), Limit(0.2, min_requests=5), Limit(0.5, ("429",), min_requests=1))
+NOISES = (UNHEARD, quiet(4), Noise(60, (((0.1, 2.5), (0.5, 1.3)),) * 2))
+CHECKS = (
+    Comparison(Latency(), min_requests=5),
+    Limit(0.3, Latency(100.0), min_requests=5),
+    Comparison(min_requests=5),
+    Limit(0.2, min_requests=5),
+    Limit(0.5, Errors(("429",)), min_requests=1),
+)
 EVENTS = ("tighten", "pause", "resume", "lower", "blind", "seen", "unknown time", *[""] * 13)
 seconds = st.lists(
     st.tuples(
@@ -81,6 +94,7 @@ seconds = st.lists(
     min_size=1,
     max_size=40,
 )
+noises = st.lists(st.sampled_from(NOISES), min_size=1, max_size=3)
 
 
 def happens(world: World, event: str) -> list[Decision]:
@@ -89,7 +103,7 @@ def happens(world: World, event: str) -> list[Decision]:
         case "tighten" if isinstance(world.asked, Policy):
             old = world.asked.analysis.checks
             tighter = tuple(replace(check, min_requests=99) for check in old)
-            world.asks(analysis=Analysis(checks=(*tighter, Limit(0.1, ("5xx", "429")))))
+            world.asks(analysis=Analysis(checks=(*tighter, Limit(0.1, Errors(("5xx", "429"))))))
         case "pause" | "resume":
             return [world.order(Verb[event.upper()])]
         case "lower":
@@ -102,13 +116,14 @@ def happens(world: World, event: str) -> list[Decision]:
 
 
 @examples(150)
-@given(st.lists(st.sampled_from(CHECKS), min_size=1, max_size=3, unique=True).map(tuple), seconds)
-def test_whole_journeys_are_judged_again_from_their_record(checks, coming):
+@given(st.lists(st.sampled_from(CHECKS), min_size=1, max_size=3, unique=True).map(tuple), seconds, noises)
+def test_whole_journeys_are_judged_again_from_their_record(checks, coming, heard):
     """From the first look to the last with nothing but the record, whatever happens on the way."""
-    world = World(policy(analysis=Analysis(checks=checks)), steady(), mesh_epoch=1)
+    world = Slow(policy(analysis=Analysis(checks=checks)), steady(), mesh_epoch=1)
     decided: list[Decision] = []
     for rate, sick, bad, event in coming:
         decided += happens(world, event)
+        world.noise = heard[len(decided) % len(heard)]
         world.rate, world.failing = rate, {V1: sick, V2: bad}
         decided.append(world.look(1.0, elapsed=None if event == "unknown time" else 1.0))
         if isinstance(world.state, Steady):

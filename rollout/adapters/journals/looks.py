@@ -25,6 +25,7 @@ def written(look: Judged) -> str:
     plain: dict[str, Any] = {
         "n": look.number,
         "f": [[[*_counts(tally), tally.seconds] for tally in tallies] for tallies in look.fed],
+        "phi": look.noise,
         "o": look.odds,
         "v": "".join(_LETTERS[verdict] for verdict in (*look.verdicts, look.verdict)),
         "r": look.reason.name,
@@ -35,8 +36,10 @@ def written(look: Judged) -> str:
         plain["s"] = _LETTERS[look.silence]
     if look.rose:
         plain["up"] = 1
-    if look.noise:
-        plain["phi"] = look.noise
+    if look.held is not None:
+        plain["h"] = look.held
+    if look.edges:
+        plain["e"] = look.edges
     if look.checks:
         plain["checks"] = encode(look.checks)
     if look.evidence:
@@ -68,6 +71,7 @@ def _read(at: str, weight: object, plain: Any) -> Judged:
         at=seen,
         weight=Weight(_whole(weight, most=FULL)),
         fed=tuple(tuple(map(_tally, tallies)) for tallies in plain["f"]),
+        noise=tuple(map(_number, plain["phi"])),
         proof=_flag(plain, "p"),
         silence=_VERDICTS[plain["s"]] if "s" in plain else None,
         verdicts=tuple(verdicts),
@@ -75,13 +79,14 @@ def _read(at: str, weight: object, plain: Any) -> Judged:
         verdict=verdict,
         reason=Reason[plain["r"]],
         rose=_flag(plain, "up"),
-        noise=tuple(map(_number, plain.get("phi", ()))),
+        held=Weight(_whole(plain["h"], most=FULL)) if "h" in plain else None,
+        edges=tuple((_whole(check), tuple(map(_number, edges))) for check, edges in plain.get("e", ())),
         checks=decode(tuple[Check, ...], plain.get("checks", ())),
         evidence=decode(tuple[Evidence, ...], plain.get("evidence", ())),
     )
 
 
-_KEYS = {"n", "f", "p", "s", "o", "v", "r", "up", "phi", "checks", "evidence"}
+_KEYS = {"n", "f", "p", "s", "o", "v", "r", "up", "phi", "h", "e", "checks", "evidence"}
 
 
 def _counts(tally: Tally) -> tuple[int, int, int, int]:

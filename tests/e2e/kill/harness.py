@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
@@ -217,9 +217,9 @@ class Harness:
         told = "; ".join(f"{service} {one.value}" for service, one in stages.items())
         self.killed.append(Kill(at, over, number, told))
 
-    def _looked(self) -> Counter[str]:
+    def _looked(self) -> dict[str, float]:
         """The seconds of all looks since the kill before, by rollout, as the evidence of each has them."""
-        seconds: Counter[str] = Counter()
+        seconds: dict[str, float] = defaultdict(float)
         with closing(schema.connect(self.house.state / FILE, mode="ro")) as connection:
             looks = connection.execute(
                 "SELECT id, rollout, at, weight, counted FROM evidence WHERE id > ?", (self._look,)

@@ -5,13 +5,20 @@ import json
 import pytest
 
 from rollout.adapters.journals import looks
-from rollout.core.model import Verdict
+from rollout.core.model import Verdict, Weight
 from rollout.policy.codec import Undecodable
 from tests.contract.journal import EVIDENCE, POLICY, look
 from tests.fakes.clock import START
 
 AT = START.isoformat()
-WHOLE = look(silence=Verdict.ERROR, rose=True, noise=(1.5,), checks=POLICY.analysis.checks, evidence=EVIDENCE)
+WHOLE = look(
+    silence=Verdict.ERROR,
+    rose=True,
+    held=Weight(5),
+    edges=((0, (1.5,)), (1, ())),
+    checks=POLICY.analysis.checks,
+    evidence=EVIDENCE,
+)
 
 
 @pytest.mark.parametrize("one", [look(), WHOLE, look(fed=(), proof=False)], ids=["plain", "whole", "blind"])
@@ -22,10 +29,14 @@ def test_a_look_comes_back(one):
 def test_what_says_nothing_takes_no_room():
     """The figure that docs/operations.md gives: an ordinary look of one check."""
     plain = look(
-        fed=((look().fed[0][0],),), verdicts=(Verdict.PASSING,), odds=(0.93,), verdict=Verdict.PASSING
+        fed=((look().fed[0][0],),),
+        verdicts=(Verdict.PASSING,),
+        odds=(0.93,),
+        noise=(4.0,),
+        verdict=Verdict.PASSING,
     )
     text = looks.written(plain)
-    assert json.loads(text).keys() == {"n", "f", "o", "v", "r", "p"}
+    assert json.loads(text).keys() == {"n", "f", "phi", "o", "v", "r", "p"}
     assert len(text) < 120
 
 
@@ -36,8 +47,9 @@ def test_what_says_nothing_takes_no_room():
         {"r": "NO_SUCH"}, {"o": [-1]}, {"o": ["1"]}, {"o": [float("nan")]}, {"o": [float("inf")]}, {"o": 3},
         {"f": [[[1, 2, 3, 0, 1.0]]]}, {"f": [[[1, 0, 3, 4, 1.0]]]}, {"f": [[[1, 0, 3, 1.0]]]},
         {"f": [[[-1, 0, 3, 0, 1]]]},
-        {"f": [[[1, 0, 3, 0, -1.0]]]}, {"f": [[1, 0, 3, 0, 1.0]]}, {"s": "X"}, {"phi": [None]}, {"more": 1},
-        {"checks": [{"type": "Comparison", "codes": 5}]}, {"evidence": [{"type": "Bet"}]},
+        {"f": [[[1, 0, 3, 0, -1.0]]]}, {"f": [[1, 0, 3, 0, 1.0]]}, {"s": "X"}, {"phi": [None]}, {"h": -1},
+        {"e": [[0]]}, {"e": [[-1, []]]}, {"e": [[0, ["1"]]]}, {"more": 1},
+        {"checks": [{"type": "Comparison", "of": 5}]}, {"evidence": [{"type": "Bet"}]},
     ],
     ids=str,
 )  # fmt: skip

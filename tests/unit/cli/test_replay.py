@@ -124,7 +124,7 @@ def test_another_policy_is_asked(cli: Cli, ended: House):
     stricter = written(ended, "{errors: {max: 0.1%, minRequests: 1}}, {errors: {codes: ['429']}}")
     plain = cli("replay", "jazz", "--policy", stricter, "-o", "json", *ended.config).json["policy"]
     assert plain["fails_at"] is not None
-    assert plain["unknown"] == ["nobody counted 429: its check on them is left out"]
+    assert plain["unknown"] == ["nobody counted errors (429) in these looks: that check is left out"]
 
 
 def test_a_policy_that_is_not_one_is_refused(cli: Cli, ended: House):

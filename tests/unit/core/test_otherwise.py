@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rollout.core.model import Analysis, Comparison, Limit, Policy, Step, Weight
+from rollout.core.model import Analysis, Comparison, Errors, Limit, Policy, Step, Weight
 from rollout.core.otherwise import Otherwise, otherwise
 from rollout.core.reason import Reason
 from rollout.core.replay import Replayed, replay
@@ -61,10 +61,10 @@ def test_a_looser_limit_does_not_fail_and_more_is_not_claimed():
 
 def test_what_nobody_counted_is_said():
     """A check on other codes has no answer; without any check nothing is claimed."""
-    other = said(0.05, analysis=Analysis(checks=(Comparison(("429",)), Limit(0.5))))
+    other = said(0.05, analysis=Analysis(checks=(Comparison(Errors(("429",))), Limit(0.5))))
     assert other.checks == (Limit(0.5),)
-    assert other.unknown == ("nobody counted 429: its check on them is left out",)
-    none = said(0.05, analysis=Analysis(checks=(Comparison(("429",)),)))
+    assert other.unknown == ("nobody counted errors (429) in these looks: that check is left out",)
+    none = said(0.05, analysis=Analysis(checks=(Comparison(Errors(("429",))),)))
     assert (none.checks, none.odds, none.fails, none.parts) == ((), (), None, None)
 
 

@@ -28,7 +28,7 @@ def test_how_strong_it_is():
     compared, limited = quotation.strength(Comparison(), 100.7), quotation.strength(Limit(0.05), 38.0)
     rare = "evidence this strong would appear in fewer than 1 of {} rollouts, however long we watched."
     assert compared == f"If the canary were not worse than 1.1x stable, {rare.format(100)}"
-    kept = "If the canary kept the limit of 5 %, or were not worse than 1.1x stable"
+    kept = "If the canary kept its limit of 5 %, or were not worse than 1.1x stable"
     assert limited == f"{kept}, {rare.format(38)}"
     assert " 1 of 1 000 000 rollouts" in quotation.strength(Comparison(), 1e99)
     assert quotation.strength(Comparison(), 1.99) == ""
@@ -44,6 +44,6 @@ def test_the_counts_are_those_of_the_last_rung():
         look(4, fed=()),
         look(5, fed=fed),
     ]
-    assert quotation.at_rung(record) == Tally(20, 2, 180, 0, 2.0)
-    assert quotation.at_rung(record[:2]) == Tally(20, 2, 180, 0, 2.0)
+    assert quotation.at_rung(record, 0) == Tally(20, 2, 180, 0, 2.0)
+    assert quotation.at_rung(record[:2], 0) == Tally(20, 2, 180, 0, 2.0)
     assert list(quotation.last_words((Comparison(),), [look(1, fed=())])) == []

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.core.model import Analysis, Comparison, Judged, Limit, Steady, Tally, Unseen, Verdict
+from rollout.core.model import Analysis, Comparison, Judged, Latency, Limit, Steady, Tally, Unseen, Verdict
 from rollout.core.reason import Reason
 from rollout.core.replay import replay, settled
 from rollout.core.testimony import ENTRY, kept
+from tests.unit.core.slow_world import Slow
 from tests.unit.core.world import V1, V2, World, policy, steady
 
 BOTH = Analysis(checks=(Comparison(), Limit(0.3)))
@@ -43,8 +44,9 @@ def test_the_record_holds_what_it_needs_and_no_more():
     assert [bool(look.checks) for look in record] == [True] + [False] * (len(record) - 1)
     assert not any(look.evidence for look in record)
     assert [look.number for look in record] == list(range(1, len(record) + 1))
-    unfed = [look for look in record if not look.fed]
-    assert {look.weight for look in unfed} == {0}
+    before = [look for look in record if not look.weight]
+    assert {look.reason for look in before} == {Reason.MEASURING, Reason.STARTED}
+    assert {look.odds for look in before} == {(1.0, 1.0)}
     assert all(look.silence is None for look in record)
 
 
@@ -55,6 +57,8 @@ def test_the_record_holds_what_it_needs_and_no_more():
         ({"verdict": Verdict.FAILING}, "the verdicts are "),
         ({"verdicts": (Verdict.ERROR, Verdict.PASSING)}, "the verdicts are "),
         ({"proof": False}, "the verdicts are "),
+        ({"noise": (9.0, 9.0)}, "the odds are "),
+        ({"weight": 0}, "the odds are "),
         ({"silence": Verdict.NO_DATA}, "the verdicts are "),
         ({"fed": ((Tally(10, 9, 90, 1, 1.0),), (Tally(10, 9, 90, 1, 1.0),))}, "the odds are "),
     ],
@@ -106,7 +110,7 @@ def test_evidence_kept_in_the_middle_is_compared_too():
     [
         {"fed": ((Tally(1),),)},
         {"fed": ((Tally(1), Tally(1)), (Tally(1),))},
-        {"noise": (1.0, 1.0)},
+        {"noise": (1.0,)},
         {"fed": ((Tally(10**400, 0, 10**400),), (Tally(),))},
     ],
     ids=["too few", "parts", "noise", "absurd"],
@@ -146,7 +150,23 @@ def test_blind_looks_and_held_ones_are_in_the_record():
     looks = [look for look in record if look]
     assert looks[20].silence is Verdict.ERROR
     assert looks[-1].reason is Reason.LOWERED
-    assert looks[-1].weight == 10
+    assert (looks[-1].weight, looks[-1].held, looks[-1].might) == (1_000, 10, 10)
     assert looks[-1].fed
     assert {(each.missing, each.differs) for each in replay(settled(looks))} == {("", "")}
     assert not isinstance(world.state, Steady)
+
+
+def test_the_edges_of_latency_are_part_of_the_record():
+    """They are chosen by what stable showed once, so the look that chose them says so; and they are judged."""
+    checks = Analysis(checks=(Comparison(), Comparison(Latency()), Limit(0.5, Latency(1_000.0))))
+    world = Slow(policy(analysis=checks), steady(), mesh_epoch=1, failing={V1: 0.01})
+    record = [look for look in map(kept, world.looks(90)) if look]
+    assert [look.edges for look in record if look.edges] == [((1, (100.0, 1_000.0)),)]
+    assert len(record[-1].fed[1]) == 2
+    again = list(replay(record))
+    assert {(each.missing, each.differs) for each in again} == {("", "")}
+    assert again[-1].after is not None
+    assert again[-1].after.evidence == world.ramp.evidence
+    chosen = next(number for number, look in enumerate(record) if look.edges)
+    forged = [*record[:chosen], replace(record[chosen], edges=()), *record[chosen + 1 :]]
+    assert any(each.missing or each.differs for each in replay(forged))
