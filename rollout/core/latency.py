@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rollout.core import bets as betting
-from rollout.core.model import EdgeEvidence, Evidence, Latency, LatencyEvidence, Measure, Sample, Tally
+from rollout.core.model import EdgeEvidence, Latency, LatencyEvidence, Measure, Sample, Tally
 
 RAREST, COMMONEST = 0.002, 0.7
 """The shares of stable's requests that are slower than an edge which tells slow from quick."""
@@ -45,20 +45,6 @@ def begin(edges: Sequence[float]) -> LatencyEvidence:
     """No evidence yet, at these edges."""
     bet = betting.bet(len(betting.SLOWNESS.worse))
     return LatencyEvidence(tuple(EdgeEvidence(edge, bet) for edge in edges))
-
-
-Edges = tuple[tuple[int, tuple[float, ...]], ...]
-"""(check by index, its edges)."""
-
-
-def chosen(before: Sequence[Evidence], after: Sequence[Evidence]) -> Edges:
-    """The edges that were chosen between these two."""
-    return tuple(
-        (number, tuple(each.edge for each in new.edges))
-        for number, (old, new) in enumerate(zip(before, after, strict=True))
-        if isinstance(old, LatencyEvidence) and isinstance(new, LatencyEvidence)
-        if old.edges is None and new.edges is not None
-    )
 
 
 def measures(evidence: LatencyEvidence) -> tuple[Measure, ...]:

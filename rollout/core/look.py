@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import NamedTuple
 
 from rollout.core import judge, latency, noise
 from rollout.core.convergence import follow, lag, ready
 from rollout.core.counters import Increment, baseline, increment, tells_late
 from rollout.core.ladder import weight_of
-from rollout.core.latency import Edges
 from rollout.core.model import (
     EVERYTHING,
     NOTHING,
@@ -38,10 +38,21 @@ QUIET, QUIET_LOOKS, QUIET_REQUESTS = 60.0, 5, 20
 many looks, in which it should have completed so many requests at the rate it had on this rung."""
 MOST_ODDS = 1e6
 """A million to one is told of anything beyond it."""
-Fed = tuple[tuple[Tally, ...], ...]
-"""For each check a tally; for a comparison of latencies one for each of its edges."""
 BAKED_LOOKS = 3
 """A look bears witness to the seconds of so many looks at most: who did not look was blind (law 5)."""
+
+
+class Heard(NamedTuple):
+    """What the judge was fed for each check: a tally, or one for each edge of a comparison of latencies, and
+    phi. ``edges``: (check by index, edges) of those that were chosen after it.
+    """
+
+    fed: tuple[tuple[Tally, ...], ...] = ()
+    noise: tuple[float, ...] = ()
+    edges: tuple[tuple[int, tuple[float, ...]], ...] = ()
+
+
+NOTHING_HEARD = Heard()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +61,7 @@ class Look:
 
     ``findings``: one for each check. ``increment``: ``None`` when there is nothing to difference.
     ``silence``: why there is no evidence, ``""`` when there is. ``lag``: what the mesh lacks. ``proof``: what
-    was counted proves the present rung. ``fed``: for each check what was counted, empty when nothing was.
-    ``chosen``: see ``latency.chosen``.
+    was counted proves the present rung. ``heard``: what the judge was fed.
     """
 
     state: Ramping
@@ -62,8 +72,7 @@ class Look:
     silence: str
     lag: str
     proof: bool
-    fed: Fed
-    chosen: Edges
+    heard: Heard
 
     @property
     def weight(self) -> Weight:
@@ -113,21 +122,19 @@ def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Loo
         state = replace(state, noise=seen.noise)
     lacking = _lag(state, seen)
     proof = _proves(state, seen, carried=not lacking)
-    sample, counted, newest = seen.sample, None, state.baseline
-    known, groups, fed = state.evidence, _measures(state), Fed()
+    sample, counted, newest, heard = seen.sample, None, state.baseline, NOTHING_HEARD
     if isinstance(sample, Sample):
+        groups = _measures(state)
         arms = (state.past.stable.backend, state.canary.backend)
         measures = (measure for group in groups for measure in group)
         counted = increment(state.baseline, sample, arms, measures, seen.elapsed)
         newest = baseline(state.baseline, sample, seen.elapsed)
-        fed = _grouped(counted.tallies, groups)
-        state = _fed(state, fed, counted, seen, proof=proof)
-    chosen = latency.chosen(known, state.evidence)
+        state, heard = _fed(state, _grouped(counted.tallies, groups), counted, seen, proof=proof)
     silence = _silence(state, counted, seen)
     clock = _tick(state, counted, seen, silence=bool(silence), carried=not lacking)
     state = replace(state, clock=clock, baseline=newest, looks=state.looks + 1)
     findings = judge.findings(state.policy.analysis.checks, state.evidence)
-    return Look(state, asked, seen, findings, counted, silence, lacking, proof, fed, chosen)
+    return Look(state, asked, seen, findings, counted, silence, lacking, proof, heard)
 
 
 def _lag(state: Ramping, seen: Observation) -> str:
@@ -153,36 +160,43 @@ def _measures(state: Ramping) -> tuple[tuple[Measure, ...], ...]:
     )
 
 
-def _grouped(tallies: tuple[Tally, ...], groups: tuple[tuple[Measure, ...], ...]) -> Fed:
+def _grouped(tallies: tuple[Tally, ...], groups: tuple[tuple[Measure, ...], ...]) -> list[tuple[Tally, ...]]:
     """The tallies of each check's measures."""
     coming = iter(tallies)
-    return tuple(tuple(islice(coming, len(group))) for group in groups)
+    return [tuple(islice(coming, len(group))) for group in groups]
 
 
-def _fed(state: Ramping, fed: Fed, counted: Increment, seen: Observation, *, proof: bool) -> Ramping:
+def _fed(
+    state: Ramping, fed: list[tuple[Tally, ...]], counted: Increment, seen: Observation, *, proof: bool
+) -> tuple[Ramping, Heard]:
     assert isinstance(seen.sample, Sample)  # noqa: S101 - it was counted
     weight = weight_of(state.rung, state.policy)
     flows = proof and weight != NOTHING and not seen.observe
     timed = counted.requests if seen.elapsed is not None else Tally()
     bets = not isinstance(state.rung, Waiting)  # they begin with the first weight
-    evidence, counts = [], []
+    evidence, counts, phis, edges = [], [], [], []
     judged = zip(state.policy.analysis.checks, state.evidence, state.counts, fed, strict=True)
     for number, (check, old, before, looks) in enumerate(judged):
         phi = noise.factor(state.noise, number, weight)
         new = judge.hear(check, old, looks, proof=proof, phi=phi, control=weight < EVERYTHING, bets=bets)
         if isinstance(new, LatencyEvidence):
             counts.append(new.worst.counts if new.worst else before)
-            new = latency.settle(new, seen.sample, state.past.stable.backend)
+            settled = latency.settle(new, seen.sample, state.past.stable.backend)
+            if settled is not new:
+                edges.append((number, tuple([each.edge for each in settled.edges or ()])))
+            new = settled
         else:
             counts.append(before + looks[0])
         evidence.append(new)
-    return replace(
+        phis.append(phi)
+    after = replace(
         state,
         clock=replace(state.clock, pace=state.clock.pace + timed),
         evidence=tuple(evidence),
         counts=tuple(counts),
         flow=follow(state.flow, counted, weight) if flows else state.flow,
     )
+    return after, Heard(tuple(fed), tuple(phis), tuple(edges))
 
 
 def _silence(state: Ramping, counted: Increment | None, seen: Observation) -> str:

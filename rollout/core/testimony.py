@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollout.core import noise
 from rollout.core.model import Decision, Held, Judged, Ramping, State
 from rollout.core.turn import Turn
 
@@ -18,24 +17,24 @@ def testimony(turn: Turn, before: State) -> Judged | None:
     if look is None:
         return None
     was = before.was if isinstance(before, Held) else before
-    state, weight = look.state, look.weight
+    state, heard = look.state, look.heard
     checks = state.policy.analysis.checks
     same = isinstance(was, Ramping) and was.policy.analysis.checks == checks
     return Judged(
         number=state.looks,
         at=look.seen.now,
-        weight=weight,
-        fed=look.fed,
-        noise=tuple(noise.factor(state.noise, number, weight) for number in range(len(checks))),
+        weight=look.weight,
+        fed=heard.fed,
+        noise=heard.noise,
         proof=look.proof,
         silence=look.unheard,
         verdicts=tuple([finding.verdict for finding in look.findings]),
         odds=tuple([finding.odds for finding in look.findings]),
-        verdict=look.verdict,
+        verdict=turn.verdict or look.verdict,
         reason=turn.reason,
         rose=isinstance(turn.state, Ramping) and turn.state.rung != state.rung,
         held=before.weight if isinstance(before, Held) else None,
-        edges=look.chosen,
+        edges=heard.edges,
         checks=() if same else checks,
     )
 

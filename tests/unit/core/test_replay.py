@@ -157,7 +157,7 @@ def test_blind_looks_and_held_ones_are_in_the_record():
 
 
 def test_the_edges_of_latency_are_part_of_the_record():
-    """They are chosen by what stable showed once, so the look that chose them says so; and they are judged."""
+    """They are chosen by what stable showed once, so the look that chose them says so."""
     checks = Analysis(checks=(Comparison(), Comparison(Latency()), Limit(0.5, Latency(1_000.0))))
     world = Slow(policy(analysis=checks), steady(), mesh_epoch=1, failing={V1: 0.01})
     record = [look for look in map(kept, world.looks(90)) if look]
