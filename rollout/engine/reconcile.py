@@ -171,6 +171,7 @@ async def record(rollout: Rollout, decision: Decision, world: World, *, homeward
     if decision.reason in CONDEMNED and world.breaker.condemns(world.clock.monotonic()):
         alerts += common_cause(rollout, world.sinks, now)
     entry = Record(rollout.name, now, decision, noteworthy, alerts, rollout.asked.origin, rollout.outcome)
+    entry = replace(entry, anew=rollout.dirty)
     goes_home = homeward or isinstance(decision.state, RollingBack)
     trouble = await _write_down(rollout, entry, world, PATIENCE if goes_home else world.patience)
     if trouble:
@@ -188,7 +189,7 @@ async def _write_down(rollout: Rollout, entry: Record, world: World, patience: f
     """Record it, after what could not be recorded before. Returns why that did not happen; what is only late
     on its way home is not trouble yet. Never more than one record of a rollout waits for the disk.
     """
-    entry, rollout.dirty = replace(entry, anew=rollout.dirty), True
+    rollout.dirty = True
     if rollout.writing is not None:
         await asyncio.wait({rollout.writing}, timeout=patience)
         if not rollout.writing.done():

@@ -32,8 +32,8 @@ class Replays:
 
     def _again(self, event: Recorded, look: Judged) -> str:
         name, state = event.record.name, event.record.decision.state
-        known = self._before.get(name, ())
-        before = next((one for one in reversed(known) if one.number == look.number - 1), None)
+        known = tuple(one for one in self._before.get(name, ()) if one.number < look.number)
+        before = known[-1] if known and known[-1].number == look.number - 1 else None
         excused = event.record.anew or name in self._lost
         self._lost.discard(name)
         try:
