@@ -11,14 +11,22 @@ from dataclasses import dataclass
 from enum import Enum
 
 from rollout.core.asked import (
+    SPARSE,
+    SPIKES,
     Analysis,
     Check,
     Comparison,
+    Errors,
+    Inconclusive,
+    Latency,
     Limit,
+    Measure,
     NoDataRule,
     OnSilence,
     Origin,
     Policy,
+    Protocol,
+    Query,
     Revision,
     Route,
     Step,
@@ -31,12 +39,15 @@ from rollout.core.remembered import (
     Cause,
     Clock,
     ComparisonEvidence,
+    Control,
     Drift,
+    EdgeEvidence,
     Evidence,
     Flow,
     Haste,
     Held,
     Intent,
+    LatencyEvidence,
     LimitEvidence,
     Past,
     Paused,
@@ -54,13 +65,31 @@ from rollout.core.remembered import (
     Waiting,
     Why,
 )
-from rollout.core.seen import Hold, MeshSeen, Observation, Order, ProxySeen, Sample, Series, Unseen, Verb
+from rollout.core.seen import (
+    UNHEARD,
+    GaugeSeen,
+    Hold,
+    MeshSeen,
+    Noise,
+    Observation,
+    Order,
+    ProxySeen,
+    QuerySeen,
+    RatioSeen,
+    Sample,
+    Series,
+    Unseen,
+    Verb,
+)
 from rollout.core.traffic import EVERYTHING, FULL, NOTHING, Split, Weight, percent
 
 __all__ = [
     "EVERYTHING",
     "FULL",
     "NOTHING",
+    "SPARSE",
+    "SPIKES",
+    "UNHEARD",
     "Analysis",
     "Bet",
     "Cause",
@@ -68,19 +97,28 @@ __all__ = [
     "Clock",
     "Comparison",
     "ComparisonEvidence",
+    "Control",
     "Decision",
     "Drift",
+    "EdgeEvidence",
+    "Errors",
     "Evidence",
     "Fact",
     "Flow",
+    "GaugeSeen",
     "Haste",
     "Held",
     "Hold",
+    "Inconclusive",
     "Intent",
+    "Latency",
+    "LatencyEvidence",
     "Limit",
     "LimitEvidence",
+    "Measure",
     "MeshSeen",
     "NoDataRule",
+    "Noise",
     "Observation",
     "OnSilence",
     "Order",
@@ -90,8 +128,12 @@ __all__ = [
     "Policy",
     "Probe",
     "Promoted",
+    "Protocol",
     "ProxySeen",
+    "Query",
+    "QuerySeen",
     "Ramping",
+    "RatioSeen",
     "Real",
     "Revision",
     "RollingBack",
@@ -146,7 +188,8 @@ Fact = str | int | float
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What one look came to. ``facts`` are the numbers behind ``reason``; ``obeyed`` pairs each order's
-    id with why it was refused (empty: done); ``counted`` is this look's increment for each check.
+    id with why it was refused (empty: done); ``counted`` is this look's increment: a tally for each check,
+    for a comparison of latencies one for each of its edges.
     """
 
     state: State

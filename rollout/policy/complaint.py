@@ -197,6 +197,36 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "looks too rare", "With looks this far apart every pause would count as missing evidence."
         ),
         "RP052": Code("list too long", "The list has more entries than can be meant."),
+        "RP053": Code(
+            "quantile out of range",
+            "A limit of latency holds a quantile to `max`: 0.5 is the median, 0.99 lets one request of a "
+            "hundred be slower. Beyond 0.9999 too few requests are left to tell.",
+        ),
+        "RP054": Code(
+            "not a share, not a level",
+            "The `max` of a query is a share with its sign (`5%`) where the operator's query is a ratio, and "
+            "a plain number (`250`) where it is a gauge.",
+        ),
+        "RP055": Code(
+            "half a limit",
+            "A limit of latency needs both: which `quantile` of the canary's requests, and the `max` it may "
+            "take. Without both the canary is compared with stable.",
+        ),
+        "RP056": Code(
+            "not one question",
+            "Each entry of `checks` asks one question: `errors`, `latency` or `query`. Write one entry for "
+            "each.",
+        ),
+        "RP057": Code(
+            "codes of another protocol",
+            "`codes` are HTTP's. A gRPC call fails by its status, a connection by not being made or by being"
+            " reset: which ones count is not chosen.",
+        ),
+        "RP058": Code(
+            "requests and connections",
+            "A route of `protocol: tcp` is judged by its connections. It has no requests, so there are no "
+            "response codes, no gRPC calls and no latencies to judge beside them.",
+        ),
         "RP060": Code(
             "not in this version",
             "The word is known, but this version cannot do it. It is refused rather than ignored, "
@@ -218,6 +248,15 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "RP074": Code("unknown mesh", "The operator's settings name no such mesh."),
         "RP075": Code("unknown source of metrics", "The operator's settings name no such source of metrics."),
         "RP076": Code("unknown sink", "The operator's settings name no such sink of alerts."),
+        "RP077": Code(
+            "unknown query",
+            "The operator's settings name no such query for this source (`[metrics.NAME.queries]`).",
+        ),
+        "RP078": Code(
+            "query of another kind",
+            "A query of two counters is compared with stable, or held to a share (`max: 5%`). A gauge is "
+            "held to a level (`max: 250`): it cannot be compared.",
+        ),
         # several documents
         "RP080": Code(
             "name taken", "Two policies have one name. Neither is taken; what ran before stays in force."

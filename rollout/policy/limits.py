@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rollout.core.model import FULL
@@ -10,7 +11,8 @@ from rollout.core.model import FULL
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What the operator allows: guard rails (seconds, shares, weights out of 10 000), and the names that the
-    settings know; ``None`` where that cannot be said.
+    settings know; ``None`` where that cannot be said. ``queries``: of each source of metrics, (name, whether
+    it is a gauge).
     """
 
     min_look: float = 1.0
@@ -20,3 +22,4 @@ class Limits:
     meshes: tuple[str, ...] | None = None
     metrics: tuple[str, ...] | None = None
     sinks: tuple[str, ...] | None = None
+    queries: Mapping[str, Mapping[str, bool]] | None = None

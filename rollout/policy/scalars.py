@@ -11,6 +11,7 @@ from datetime import time
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from rollout.core.model import FULL, Weight
@@ -39,6 +40,7 @@ MAX_REVISION = 256
 MAX_WORD = 64
 """Characters of a word that is looked for among others; the search is quadratic."""
 MAX_REQUESTS = 1_000_000
+MAX_LEVEL = 1e15
 MAX_HOLDBACK = Weight(FULL // 2)
 
 _UNITS = 86_400_000, 3_600_000, 60_000, 1000, 1
@@ -159,6 +161,41 @@ def error_limit(value: object) -> float:
         said = "nothing could fail it" if share else "the first failed request would break it"
         raise Fault("RP044", f"{show(value)} is absurd: {said}", "write for example 5%")
     return float(share)
+
+
+def quantile(value: object) -> float:
+    """The share of requests that a limit of latency speaks of: half to 99.99 %."""
+    share = _share(value)
+    if not Decimal("0.5") <= share <= Decimal("0.9999"):
+        raise Fault("RP053", f"{show(value)} is no quantile to hold a canary to", "write 0.5 to 0.9999")
+    return float(share)
+
+
+def milliseconds(value: object) -> float:
+    """The longest that a request may take, in milliseconds: 1 ms to an hour."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        raise Fault("RP029", "{raw} is not a duration: it has no unit", "write {raw}ms or {raw}s")
+    return round(lasting(MILLISECOND, HOUR)(value) * 1000)
+
+
+class Most(NamedTuple):
+    """The most that a query may show: a share of what it counts (``5%``), or a level (``250``)."""
+
+    value: float
+    is_share: bool
+
+
+def most(value: object) -> Most:
+    """``5%`` of a ratio, or the level of a gauge as a plain number."""
+    if isinstance(value, str) and _percentage.fullmatch(value):
+        return Most(error_limit(value), is_share=True)
+    _something(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if abs(value) > MAX_LEVEL:
+            raise Fault("RP054", "{raw} is no level that can be meant", f"write at most {MAX_LEVEL:g}")
+        return Most(float(value), is_share=False)
+    instead = "write a share with its sign, 5%, for a ratio, or a number, 250, for a gauge"
+    raise Fault("RP054", f"{show(value)} is neither a share nor a level", instead)
 
 
 def holdback(value: object) -> Weight:

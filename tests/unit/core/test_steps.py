@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rollout.core import judge
 from rollout.core.model import (
     EVERYTHING,
     NOTHING,
@@ -179,7 +180,7 @@ def test_the_requests_of_one_step_do_not_pass_the_next():
     after = world.ramp
     assert (after.rung, after.clock, after.counts, after.flow) == (FIFTY, Clock(), (Tally(),), Flow())
     assert after.evidence[0].step == Tally()
-    assert after.evidence[0] != replace(bets, step=Tally())
+    assert after.evidence[0] != judge.anew(bets)
     assert after.haste is Haste.NONE
 
 
