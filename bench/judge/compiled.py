@@ -1,6 +1,7 @@
-"""The judge, compiled: the same bets on the same blocks as ``rollout.core.judge``, constant by constant.
+"""The judge, compiled: the same bets on the same blocks as ``rollout.core.bets``, constant by constant.
 
-A test holds the two to equal odds. See there, and ANALYSIS 3, for what each bet means.
+A test holds the two to equal odds and equal verdicts. What each bet means is said there, and in
+docs/decisions/judge.md.
 """
 
 from __future__ import annotations
@@ -12,62 +13,89 @@ import numpy as np
 
 from bench.judge.compiling import compiled
 from bench.judge.world import CANARY_N, CANARY_X, STABLE_N, STABLE_X, Counts, Values
-from rollout.core import judge
+from rollout.core import bets, judge
 
 
 class Rules(NamedTuple):
     """The constants of the judge, as numbers: arguments, so that what is compiled can never be old."""
 
+    weights: Values
+    """Of the total: the mixture, the betting component, the guard, the gross bet."""
     worse: Values
-    bets: Values
-    gross: Values
-    shares: Values
-    """Of the total: the mixture, the betting component, what is never bet, the gross bet."""
     ratio: float
     margin: float
-    first: float
-    release: float
-    least_stable: int
+    stakes: Values
+    guard_times: Values
+    guard_ratio: float
+    guard_margin: float
+    history_seconds: float
+    history_requests: int
+    certain: float
+    gross: Values
     gross_share: float
     gross_times: float
     gross_window: float
     gross_least_stable: int
+    least_stable: int
+    first: float
+    release: float
+    warm_up: float
+    warm_times: float
     steepest: float
     largest: float
+    gate_odds: float
+    gate_times: Values
 
 
 def shipped() -> Rules:
-    """As the product judges."""
+    """As the product judges errors."""
+    hundredths = (bets.MIXTURE_WEIGHT, bets.BETTING_WEIGHT, bets.GUARD_WEIGHT, bets.GROSS_WEIGHT)
     return Rules(
-        np.array(judge.WORSE),
-        np.array([0.1, 0.3, 0.6, 0.85]),
-        np.array(judge.GROSS_ALTERNATIVES),
-        np.array([judge.MIXTURE_WEIGHT, 0.0, 0.0, judge.GROSS_WEIGHT]),
-        judge.RATIO,
-        judge.MARGIN,
-        judge.FIRST,
-        judge.RELEASE,
-        judge.LEAST_STABLE,
-        judge.GROSS_SHARE,
-        judge.GROSS_TIMES,
-        judge.GROSS_WINDOW,
-        judge.GROSS_LEAST_STABLE,
-        judge.STEEPEST,
-        judge.LARGEST,
+        weights=np.array(hundredths) / 100,
+        worse=np.array(bets.ERRORS.worse),
+        ratio=bets.ERRORS.ratio,
+        margin=bets.ERRORS.margin,
+        stakes=np.array(bets.BETTING_STAKES),
+        guard_times=np.array(bets.GUARD_TIMES),
+        guard_ratio=bets.GUARD_RATIO,
+        guard_margin=bets.GUARD_MARGIN,
+        history_seconds=bets.HISTORY_SECONDS,
+        history_requests=bets.HISTORY_REQUESTS,
+        certain=bets.CERTAIN,
+        gross=np.array(bets.GROSS_ALTERNATIVES),
+        gross_share=bets.GROSS_SHARE,
+        gross_times=bets.GROSS_TIMES,
+        gross_window=bets.GROSS_WINDOW,
+        gross_least_stable=bets.GROSS_LEAST_STABLE,
+        least_stable=bets.LEAST_STABLE,
+        first=bets.FIRST,
+        release=bets.RELEASE,
+        warm_up=bets.WARM_UP,
+        warm_times=bets.WARM_TIMES,
+        steepest=bets.STEEPEST,
+        largest=bets.LARGEST,
+        gate_odds=judge.GATE_ODDS,
+        gate_times=np.array(judge.GATE_TIMES),
     )
 
 
 RECENT = 16
 """Room for the gross bet's latest blocks: each holds at least one stable request, and ten end the list."""
 BLOCK, GROSS_BLOCK = 0, 1
-MIXTURE, BETTING, GROSS = range(3)
+MIXTURE, BETTING, GUARD, GROSS = range(4)
+TOTAL_N, TOTAL_X, WINDOW_N, WINDOW_X = range(4)
+AGE, WINDOW, WORST = range(3)
 
 
 class Evidence(NamedTuple):
-    """What the judge knows: stakes and unreleased capital of each bet, its open blocks, the latest blocks."""
+    """What the judge knows. By bet: stakes, unreleased capital, whether nothing was staked yet; the open
+    blocks, and the gross bet's latest ones; what stable was like (``control``, and in ``times`` its window's
+    seconds and its worst share, after the canary's age).
+    """
 
     mixture: Values
     betting: Values
+    guard: Values
     gross: Values
     unbet: Values
     fresh: Counts
@@ -76,6 +104,8 @@ class Evidence(NamedTuple):
     recent: Counts
     recent_seconds: Values
     kept: Counts
+    control: Counts
+    times: Values
 
 
 @compiled
@@ -83,15 +113,18 @@ def start(rules: Rules) -> Evidence:
     """No evidence yet."""
     return Evidence(
         np.zeros(len(rules.worse)),
-        np.zeros(len(rules.bets)),
+        np.zeros(len(rules.stakes)),
+        np.zeros(len(rules.guard_times)),
         np.zeros(len(rules.gross)),
-        np.ones(3),
-        np.ones(3, np.int64),
+        np.ones(4),
+        np.ones(4, np.int64),
         np.zeros((2, 4), np.int64),
         np.zeros(2),
         np.zeros((RECENT, 2), np.int64),
         np.zeros(RECENT),
         np.zeros(1, np.int64),
+        np.zeros(4, np.int64),
+        np.zeros(3),
     )
 
 
@@ -111,13 +144,16 @@ def _mixture(rules: Rules, evidence: Evidence, phi: float) -> None:
     n_c, x_c, n_s, x_s = block[CANARY_N], block[CANARY_X], block[STABLE_N], block[STABLE_X]
     seconds = evidence.seconds[BLOCK]
     portion = _release(rules, evidence, MIXTURE, seconds) / len(rules.worse)
+    least = rules.warm_times if evidence.times[AGE] - seconds < rules.warm_up else 0.0
     for number in range(len(rules.worse)):
         times = rules.worse[number]
-        d = (rules.ratio * n_c + n_s) / (times * n_c + n_s)
-        c = times / rules.ratio * d
-        log_l = -rules.margin * n_c * (c - 1.0)
-        if x_c or x_s:  # most blocks hold no error, and logarithms are what takes time here
-            log_l += x_c * math.log(c) + x_s * math.log(d)
+        log_l = 0.0
+        if times >= least:
+            d = (rules.ratio * n_c + n_s) / (times * n_c + n_s)
+            c = times / rules.ratio * d
+            log_l = -rules.margin * n_c * (c - 1.0)
+            if x_c or x_s:  # most blocks hold no error, and logarithms are what takes time here
+                log_l += x_c * math.log(c) + x_s * math.log(d)
         grown = (evidence.mixture[number] + portion) * math.exp(min(log_l / phi, rules.steepest))
         evidence.mixture[number] = min(grown, rules.largest)
 
@@ -126,11 +162,47 @@ def _mixture(rules: Rules, evidence: Evidence, phi: float) -> None:
 def _betting(rules: Rules, evidence: Evidence) -> None:
     block = evidence.blocks[BLOCK]
     n_c, x_c, n_s, x_s = block[CANARY_N], block[CANARY_X], block[STABLE_N], block[STABLE_X]
-    portion = _release(rules, evidence, BETTING, evidence.seconds[BLOCK]) / len(rules.bets)
+    portion = _release(rules, evidence, BETTING, evidence.seconds[BLOCK]) / len(rules.stakes)
     gain = (x_c / n_c - rules.ratio * x_s / n_s - rules.margin) / (rules.ratio + rules.margin)
-    for number in range(len(rules.bets)):
-        grown = (evidence.betting[number] + portion) * (1.0 + rules.bets[number] * gain)
+    for number in range(len(rules.stakes)):
+        grown = (evidence.betting[number] + portion) * (1.0 + rules.stakes[number] * gain)
         evidence.betting[number] = min(grown, rules.largest)
+
+
+@compiled
+def _guard(rules: Rules, evidence: Evidence, look: Counts, seconds: float, phi: float) -> None:
+    """Against the most that stable showed while it had traffic."""
+    n, x, most, z = evidence.control[TOTAL_N], evidence.control[TOTAL_X], 1.0, rules.certain
+    if n:
+        share = x / n
+        spread = z * math.sqrt(share * (1.0 - share) / n + z * z / (4.0 * n * n))
+        most = max((share + z * z / (2.0 * n) + spread) / (1.0 + z * z / n), evidence.times[WORST])
+    null = rules.guard_ratio * most + rules.guard_margin
+    portion = _release(rules, evidence, GUARD, seconds) / len(rules.guard_times)
+    for number in range(len(rules.guard_times)):
+        times = rules.guard_times[number]
+        log_l = 0.0
+        if times * null <= 1.0:
+            log_l = (look[CANARY_X] * math.log(times) - look[CANARY_N] * null * (times - 1.0)) / phi
+        grown = (evidence.guard[number] + portion) * math.exp(min(log_l, rules.steepest))
+        evidence.guard[number] = min(grown, rules.largest)
+
+
+@compiled
+def _remember(rules: Rules, evidence: Evidence, look: Counts, seconds: float) -> None:
+    """Stable's totals, and its worst share in a minute."""
+    control, times = evidence.control, evidence.times
+    if look[STABLE_N] == 0:
+        return
+    control[TOTAL_N] += look[STABLE_N]
+    control[TOTAL_X] += look[STABLE_X]
+    control[WINDOW_N] += look[STABLE_N]
+    control[WINDOW_X] += look[STABLE_X]
+    times[WINDOW] += seconds
+    if times[WINDOW] >= rules.history_seconds and control[WINDOW_N] >= rules.history_requests:
+        times[WORST] = max(times[WORST], control[WINDOW_X] / control[WINDOW_N])
+        control[WINDOW_N] = control[WINDOW_X] = 0
+        times[WINDOW] = 0.0
 
 
 @compiled
@@ -168,9 +240,10 @@ def _gross(rules: Rules, evidence: Evidence) -> None:
 
 
 @compiled
-def add(rules: Rules, evidence: Evidence, look: Counts, seconds: float, phi: float) -> None:
-    """Feed one look's counts."""
+def add(rules: Rules, evidence: Evidence, look: Counts, seconds: float, phi: float, control: bool) -> None:
+    """Feed one look's counts. ``control``: the weight leaves stable some traffic to compare with."""
     blocks = evidence.blocks
+    evidence.times[AGE] += seconds
     blocks[BLOCK] += look
     evidence.seconds[BLOCK] += seconds
     if blocks[BLOCK, STABLE_N] >= rules.least_stable and blocks[BLOCK, CANARY_N] > 0:
@@ -184,14 +257,30 @@ def add(rules: Rules, evidence: Evidence, look: Counts, seconds: float, phi: flo
     blocks[GROSS_BLOCK] += look
     evidence.seconds[GROSS_BLOCK] += seconds
     _gross(rules, evidence)
+    if not control and look[CANARY_N] > 0 and look[STABLE_N] == 0:
+        _guard(rules, evidence, look, seconds, phi)
+    _remember(rules, evidence, look, seconds)
 
 
 @compiled
 def odds(rules: Rules, evidence: Evidence) -> float:
     """The evidence against the canary, as odds to 1."""
     return float(
-        rules.shares[0] * (evidence.unbet[MIXTURE] + evidence.mixture.sum())
-        + rules.shares[1] * (evidence.unbet[BETTING] + evidence.betting.sum())
-        + rules.shares[2]
-        + rules.shares[3] * (evidence.unbet[GROSS] + evidence.gross.sum())
+        rules.weights[MIXTURE] * (evidence.unbet[MIXTURE] + evidence.mixture.sum())
+        + rules.weights[BETTING] * (evidence.unbet[BETTING] + evidence.betting.sum())
+        + rules.weights[GUARD] * (evidence.unbet[GUARD] + evidence.guard.sum())
+        + rules.weights[GROSS] * (evidence.unbet[GROSS] + evidence.gross.sum())
     )
+
+
+@compiled
+def proves(rules: Rules, step: Counts, delta: float) -> bool:
+    """Do these counts prove that the canary does not fail twice stable's share and ``delta`` more?"""
+    if step[CANARY_N] == 0 or step[STABLE_N] == 0:
+        return False
+    total = 0.0
+    for times in rules.gate_times:
+        d = 1.0 + 2.0 * step[CANARY_N] / step[STABLE_N] * (1.0 - times)
+        log_n = step[CANARY_X] * math.log(times) + step[STABLE_X] * math.log(d)
+        total += math.exp(min(log_n + step[CANARY_N] * delta * (1.0 - times), rules.steepest))
+    return bool(total / len(rules.gate_times) >= rules.gate_odds)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.judge.chance import Stream, stream
-from bench.judge.compiled import Rules, add, odds, start
+from bench.judge.compiled import Rules, add, odds, proves, start
 from bench.judge.compiling import compiled
-from bench.judge.history import calibrate
+from bench.judge.history import SHARES, calibrate, factor
 from bench.judge.world import (
     CANARY_N,
     CANARY_X,
@@ -35,18 +35,20 @@ class Ladder(NamedTuple):
 
     weights: Values
     bakes: Values
+    margins: Values
+    """The share that each step must prove the canary not to fail more; below 0: nothing to prove."""
     holdback: float
     probe: float
     """Canary requests that the first look aims at; 0: no probe."""
     probe_least: int
     """Completed canary requests without which a probe's look is silence."""
     calm: float
-    """Odds above which a probe does not rise."""
-    patient: bool
-    """Do the steps wait for calm too, and for enough requests?"""
+    """Odds above which nothing rises."""
     least_canary: int
     least_stable: int
     condemned: float
+    phi: float
+    """Taken for the noise; 0: an hour of stable's history tells it."""
 
 
 TIME, DUE, LAST = range(3)
@@ -74,23 +76,26 @@ def _next_look(
 
 
 @compiled
-def _may_rise(ladder: Ladder, proof: Counts, step: int, baked: float, against: float) -> bool:
+def _may_rise(ladder: Ladder, rules: Rules, proof: Counts, step: int, baked: float, against: float) -> bool:
     """Has this rung proved itself? ``step`` -1: a probe."""
+    if against > ladder.calm:
+        return False
     if step < 0:
-        return against <= ladder.calm and proof[CANARY_N] >= ladder.probe_least
+        return proof[CANARY_N] >= ladder.probe_least
     if baked < ladder.bakes[step]:
         return False
-    if not ladder.patient:
-        return True
-    many = proof[CANARY_N] >= ladder.least_canary and proof[STABLE_N] >= ladder.least_stable
-    return many and against <= ladder.calm
+    if proof[CANARY_N] < ladder.least_canary or proof[STABLE_N] < ladder.least_stable:
+        return False
+    return bool(ladder.margins[step] < 0.0 or proves(rules, proof, ladder.margins[step]))
 
 
 @compiled
 def travel(world: World, ladder: Ladder, rules: Rules, seed: int, run: int) -> tuple[int, float, float]:
     """The outcome, when it came (s), and the failures that the canary caused."""
-    weights = np.minimum(ladder.weights, 1.0 - ladder.holdback)
-    phis = calibrate(world, weights, stream(seed + HISTORY_SEED, run))
+    weights = np.where(ladder.weights < 1.0, ladder.weights, 1.0 - ladder.holdback)
+    phis = np.full(len(SHARES), ladder.phi)
+    if ladder.phi == 0.0:
+        phis = calibrate(world, stream(seed + HISTORY_SEED, run))
     chance = stream(seed, run)
     env, evidence = environment(world, chance), start(rules)
     pending, proof = np.zeros(4, np.int64), np.zeros(4, np.int64)
@@ -102,14 +107,14 @@ def travel(world: World, ladder: Ladder, rules: Rules, seed: int, run: int) -> t
     end = PATIENCE * ladder.bakes.sum() + 100.0 * world.scrape
     while clock[TIME] < end:
         damage += _next_look(world, env, clock, weight, pending, chance)
-        add(rules, evidence, pending, clock[TIME] - clock[LAST], phis[max(step, 0)])
+        add(rules, evidence, pending, clock[TIME] - clock[LAST], factor(phis, weight), weight < 1.0)
         clock[LAST] = clock[TIME]
         proof += pending
         pending[:] = 0
         against = odds(rules, evidence)
         if against >= ladder.condemned:
             return ROLLED_BACK, clock[TIME], damage
-        if not _may_rise(ladder, proof, step, clock[TIME] - begun, against):
+        if not _may_rise(ladder, rules, proof, step, clock[TIME] - begun, against):
             continue
         if step < 0 and 2.0 * weight < weights[0]:
             weight *= 2.0

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from bench.figures import Figure, quantile
-from bench.judge.runs import FULL, ORACLE, OURS, QUICK, TUNED_SAFE, Cell, Runs, cells, ours
+from bench.judge.runs import FRESH, FULL, ORACLE, OURS, QUICK, TUNED_SAFE, Cell, Runs, cells, ours
 from bench.judge.scenarios import DEAD, PUBLISHED
 from bench.judge.statistics import geometric_mean, upper_bound
 from bench.judge.suite import load
 
 PROMOTED, ROLLED_BACK = 0, 1
 FALSE_BUDGET = 0.01
-DEAD_BUDGET = 20.0
+DEAD_BUDGETS = {OURS: 20.0, FRESH: 30.0}
 PROMOTED_BUDGET = 0.01
 RATIO_BUDGETS = {TUNED_SAFE: 5.0, "flagger 99/5": 10.0, "argo 95/3": 25.0}
 """So many times our failures, at least (geometric mean over the published bad canaries)."""
@@ -120,12 +120,16 @@ def row_of(cell: Cell) -> Row:
 def figures(rows: Sequence[Row], *, budgets: bool, quick: bool) -> Iterator[Figure]:
     """The goals: false rollbacks, bad canaries promoted, and everybody's failures by ours."""
     mine = {row.scenario: row for row in rows if row.judge == OURS}
-    if healthy := [row for row in mine.values() if not row.bad]:
-        worst = max(healthy, key=lambda row: row.false)
-        bound = upper_bound(worst.false, worst.runs)
-        yield Figure(f"false rollbacks, worst ({worst.scenario})", worst.rolled_back, "share")
-        budget = FALSE_BUDGET if budgets and not quick else None
-        yield Figure(f"false rollbacks, worst ({worst.scenario}), 99 % upper bound", bound, "share", budget)
+    for name in (OURS, FRESH):
+        if healthy := [row for row in rows if row.judge == name and not row.bad]:
+            worst = max(healthy, key=lambda row: row.false)
+            where = (
+                f"worst ({worst.scenario})" if name == OURS else f"without history, worst ({worst.scenario})"
+            )
+            yield Figure(f"false rollbacks, {where}", worst.rolled_back, "share")
+            bound = upper_bound(worst.false, worst.runs)
+            budget = FALSE_BUDGET if budgets and not quick and name == OURS else None
+            yield Figure(f"false rollbacks, {where}, 99 % upper bound", bound, "share", budget)
     bad = [row for row in mine.values() if row.bad]
     if not bad:
         return
@@ -164,13 +168,12 @@ def _failures(row: Row) -> float:
 
 def _dead(runs: Runs) -> Iterator[Row | Figure]:
     """A canary that fails everything, whatever the traffic."""
-    worst, where = 0.0, ""
-    for scenario in DEAD:
-        row = row_of(ours(scenario, runs.of(scenario)))
-        yield row
-        if row.failures_p95 > worst:
-            worst, where = row.failures_p95, scenario.id
-    yield Figure(f"failed requests of a dead canary, p95, worst ({where})", worst, "requests", DEAD_BUDGET)
+    for fresh in (False, True):
+        rows = [row_of(ours(scenario, runs.of(scenario), fresh=fresh)) for scenario in DEAD]
+        yield from rows
+        worst = max(rows, key=lambda row: row.failures_p95)
+        metric = f"failed requests of a dead canary, {worst.judge}, p95, worst ({worst.scenario})"
+        yield Figure(metric, worst.failures_p95, "requests", DEAD_BUDGETS[worst.judge])
 
 
 def _rounded(value: float | None) -> float | None:

@@ -12,14 +12,16 @@ from functools import partial
 import numpy as np
 
 from bench.judge import peers
-from bench.judge.compiled import Rules, shipped
+from bench.judge.compiled import shipped
 from bench.judge.journey import Ladder, journeys
 from bench.judge.scenarios import QUIET, Kind, Scenario
 from bench.judge.world import Values, world_of
-from rollout.core import judge, ladder
+from rollout.core import bets, judge, ladder, noise
+from rollout.core.asked import HOLDBACK
+from rollout.core.model import FULL as WHOLE
 from rollout.core.model import Comparison
 
-OURS, ORACLE = "rollout", "oracle"
+OURS, FRESH, ORACLE = "rollout", "rollout, no history", "oracle"
 NAMED: Mapping[str, tuple[int, float, int, float]] = {
     "flagger 99/5": (peers.FLAGGER, 0.99, 5, 60.0),
     "flagger 99/10": (peers.FLAGGER, 0.99, 10, 60.0),
@@ -28,7 +30,7 @@ NAMED: Mapping[str, tuple[int, float, int, float]] = {
 }
 WATCHERS = ("z-peek", "kayenta-like", ORACLE)
 TUNED_QUIET, TUNED_SAFE = "tuned, quiet", "tuned, incident-safe"
-LEVELS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998)
+LEVELS = (0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9998)
 FAILURES = (1, 2, 3, 5, 10)
 INTERVALS = (10.0, 30.0, 60.0)
 GRID = tuple(
@@ -79,6 +81,7 @@ def cells(scenario: Scenario, runs: Runs) -> Iterator[Cell]:
     """Every judge's cell: ours first. A tuned peer needs a bad canary to be tuned on."""
     amount, seed = runs.of(scenario), seed_of(scenario)
     yield ours(scenario, amount)
+    yield ours(scenario, amount, fresh=True)
     world, (weights, bakes) = world_of(scenario), schedule(scenario)
     named = np.array(list(NAMED.values()))
     found = spread(partial(peers.settle, world, weights, bakes, named, seed), amount)
@@ -91,27 +94,31 @@ def cells(scenario: Scenario, runs: Runs) -> Iterator[Cell]:
         yield from tuned(scenario, amount)
 
 
-def ours(scenario: Scenario, amount: int, rules: Rules | None = None, rungs: Ladder | None = None) -> Cell:
-    """The shipped judge on the shipped ladder, or others."""
-    rules, rungs = rules or shipped(), rungs or ladder_of(scenario)
-    world, seed = world_of(scenario), seed_of(scenario)
-    return _cell(scenario, OURS, spread(partial(journeys, world, rungs, rules, seed), amount))
+def ours(scenario: Scenario, amount: int, *, fresh: bool = False) -> Cell:
+    """The shipped judge on the shipped ladder. ``fresh``: the daemon knows no history of stable yet."""
+    world, seed, rungs = world_of(scenario), seed_of(scenario), ladder_of(scenario, fresh=fresh)
+    found = spread(partial(journeys, world, rungs, shipped(), seed), amount)
+    return _cell(scenario, FRESH if fresh else OURS, found)
 
 
-def ladder_of(scenario: Scenario) -> Ladder:
-    """The shipped ladder on the scenario's steps."""
+def ladder_of(scenario: Scenario, *, fresh: bool = False) -> Ladder:
+    """The shipped ladder on the scenario's steps, and what is taken for noise."""
     weights, bakes = schedule(scenario)
+    margins = np.full(len(weights), ladder.NEXT_MARGIN)
+    margins[-1] = -1.0
+    margins[0] = ladder.FIRST_MARGIN
     return Ladder(
         weights,
         bakes,
-        holdback=0.05,
+        margins,
+        holdback=HOLDBACK / WHOLE,
         probe=ladder.PROBE_REQUESTS,
         probe_least=ladder.PROBE_LEAST,
         calm=judge.CALM,
-        patient=True,
         least_canary=Comparison().min_requests,
-        least_stable=judge.LEAST_STABLE,
+        least_stable=bets.LEAST_STABLE,
         condemned=judge.ODDS,
+        phi=noise.UNKNOWN if fresh else 0.0,
     )
 
 

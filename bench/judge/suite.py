@@ -11,7 +11,7 @@ from typing import Any, TypeGuard
 
 from bench.figures import Unusable
 from bench.judge.scenarios import QUIET, STEPS, Kind, Noise, Scenario
-from rollout.core import judge
+from rollout.core import bets
 
 FORMAT = 1
 FIELDS = ("id", "bad", "rate", "base", "canary", "onset_seconds", "scrape_seconds", "steps", "noise")
@@ -184,7 +184,7 @@ class _Reader:
         """A healthy canary has base's error share, or one within the margin that is declared harmless."""
         if value is None:
             return base
-        most = judge.RATIO * base + judge.MARGIN
+        most = bets.ERRORS.ratio * base + bets.ERRORS.margin
         if _is_number(value) and 0 <= value <= most * (1 + 1e-9):
             return float(value)
         self._complain("canary", value, f'leave it out, write at most {most:g}, or say "bad": true')

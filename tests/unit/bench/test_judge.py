@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 
 from bench.judge import chance, compiled, peers, runs
-from bench.judge.history import inflation
+from bench.judge.history import factor, inflation
 from bench.judge.journey import journeys
 from bench.judge.report import figures, row_of
 from bench.judge.runs import Runs, cells, ladder_of, ours, tuned
-from bench.judge.scenarios import PUBLISHED, Kind, Noise, Scenario
+from bench.judge.scenarios import PUBLISHED, Kind, Scenario
+from bench.judge.scenarios import Noise as Disturbance
 from bench.judge.statistics import at_most, geometric_mean, upper_bound
 from bench.judge.world import advance, environment, serve, world_of
-from rollout.core import judge
-from rollout.core.model import Comparison, Tally
+from rollout.core import judge, ladder, noise
+from rollout.core.model import FULL, Comparison, ComparisonEvidence, Noise, Tally, Weight
+from rollout.core.noise import Minute
 
 SCENARIOS = {scenario.id: scenario for scenario in PUBLISHED}
 DEAD = Scenario("dead", True, 50.0, 0.001, 1.0, 1.0, steps=((0.1, 20.0), (1.0, 20.0)))
@@ -73,14 +75,18 @@ def test_a_geometric_mean_is_of_ratios():
 
 
 def looks(random: Random) -> list[tuple[int, int, int, int, float]]:
-    """Sixty looks at one canary of a kind drawn at random, with gaps and shared incidents."""
+    """Sixty looks at one canary of a kind drawn at random, with gaps and shared incidents; in some of them
+    stable has no traffic in the second half.
+    """
     rate, weight = 10 ** random.uniform(-0.5, 3), random.choice([0.01, 0.1, 0.5, 0.95])
     base = 10 ** random.uniform(-3, -1)
     canary = min(1.0, base * random.choice([1, 1, 3, 30, 1_000]))
+    alone = random.random() < 0.4
     found = []
-    for _ in range(60):
+    for number in range(60):
         seconds = random.choice([1.0, 5.0, 15.0, 70.0])
         n_c, n_s = (round(rate * seconds * part * random.random() * 2) for part in (weight, 1 - weight))
+        n_s = 0 if alone and number >= 30 else n_s
         sick = 0.5 if random.random() < 0.1 else 0.0
         x_c, x_s = (
             sum(random.random() < max(share, sick) for _ in range(min(n, 300)))
@@ -90,20 +96,63 @@ def looks(random: Random) -> list[tuple[int, int, int, int, float]]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_the_compiled_judge_is_the_shipped_one(seed: int):
-    """Equal odds and equal verdicts, look by look, until both condemn."""
+def parts(evidence: ComparisonEvidence) -> list[float]:
+    """The capital of each bet."""
+    return [bet.evidence for bet in (evidence.mixture, evidence.betting, evidence.guard, evidence.gross)]
+
+
+@pytest.mark.parametrize("phi", [1.0, 4.0])
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("seed", range(40))
+def test_the_compiled_judge_is_the_shipped_one(seed: int, warm: bool, phi: float):
+    """Equal capital in each bet, equal odds and equal verdicts, look by look, until both condemn; equal proof
+    to rise. ``warm``: the canary had weight for a minute before, so that all alternatives are bet on.
+    """
+    random = Random(seed)
     check, rules = Comparison(), compiled.shipped()
     mine, shipped = compiled.start(rules), judge.start(check)
-    for n_c, x_c, n_s, x_s, seconds in looks(Random(seed)):
-        compiled.add(rules, mine, np.array([n_c, x_c, n_s, x_s]), seconds, 1.0)
+    step = np.zeros(4, np.int64)
+    for n_c, x_c, n_s, x_s, seconds in [(0, 0, 0, 0, 60.0)] * warm + looks(random):
+        look, control = np.array([n_c, x_c, n_s, x_s]), n_s > 0 or random.random() < 0.2
+        compiled.add(rules, mine, look, seconds, phi, control)
+        step += look
         tally = Tally(n_c, x_c, n_s, x_s, seconds)
-        shipped = judge.add(check, shipped, tally, proof=True)
+        shipped = judge.add(check, shipped, tally, proof=True, phi=phi, control=control)
+        assert isinstance(shipped, ComparisonEvidence)
+        bets = (mine.mixture, mine.betting, mine.guard, mine.gross)
+        capital = [unbet + bet.sum() for unbet, bet in zip(mine.unbet, bets, strict=True)]
+        assert capital == pytest.approx(parts(shipped), rel=1e-9)
         found = judge.find(check, shipped)
         assert compiled.odds(rules, mine) == pytest.approx(found.odds, rel=1e-9)
         assert (compiled.odds(rules, mine) >= judge.ODDS) == (found.verdict.name == "FAILING")
+        for delta in (ladder.FIRST_MARGIN, ladder.NEXT_MARGIN):
+            assert compiled.proves(rules, step, delta) == judge.proves(shipped.step, delta)
         if found.odds >= judge.ODDS:
             break
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_compiled_noise_is_the_shipped_one(seed: int):
+    """Two hosts, an hour of them: the same phi."""
+    random, counts = Random(seed), np.zeros((60, 4), np.int64)
+    share, noisy = random.choice([0.001, 0.05]), random.random() < 0.5
+    for row in counts:
+        for group in (0, 2):
+            factor = random.choice([0.2, 1.8]) if noisy else 1.0
+            row[group] = random.randint(100, 300)
+            row[group + 1] = sum(random.random() < share * factor for _ in range(row[group]))
+    history = [Minute((), {"a": (n1, x1), "b": (n2, x2)}) for n1, x1, n2, x2 in counts.tolist()]
+    shipped = noise.measure(history, [True])
+    assert inflation(counts) == pytest.approx(noise.factor(shipped, 0, Weight(5_000)), rel=1e-9)
+
+
+@pytest.mark.parametrize("weight", [1, 100, 350, 1_000, 4_000, 9_500])
+def test_the_compiled_phi_is_of_the_shipped_share(weight: int):
+    """The share that was measured nearest to the canary's weight, above a half to its complement."""
+    phis = [float(number) for number in range(1, len(noise.SHARES) + 1)]
+    measured = Noise(60, (tuple(zip(noise.SHARES, phis, strict=True)),))
+    expected = noise.factor(measured, 0, Weight(weight * FULL // 10_000))
+    assert factor(np.array(phis), weight / 10_000) == expected
 
 
 def serve_for(scenario: Scenario, seconds: int) -> tuple[np.ndarray, float]:
@@ -128,8 +177,8 @@ def test_noise_leaves_the_mean_error_share_alone(name: str):
 
 def test_an_incident_is_shared_and_the_canary_answers_for_its_excess_only():
     """During it the canary fails by the incident and by itself; the first part is nobody's fault."""
-    noise = Noise(Kind.INCIDENT, (0.2, 1_000.0, 0.0, 0.0))
-    counts, caused = serve_for(Scenario("both", True, 200, 0.001, 0.051, 5, noise=noise), 1_000)
+    shared = Disturbance(Kind.INCIDENT, (0.2, 1_000.0, 0.0, 0.0))
+    counts, caused = serve_for(Scenario("both", True, 200, 0.001, 0.051, 5, noise=shared), 1_000)
     assert counts[3] / counts[2] == pytest.approx(0.2, rel=0.05)
     assert counts[1] / counts[0] == pytest.approx(0.25, rel=0.05)
     assert caused == pytest.approx(counts[1] * 0.2, rel=1e-9)
@@ -150,15 +199,13 @@ def test_an_onset_and_a_slow_rise_are_kept():
 
 
 def test_groups_that_differ_more_than_by_chance_inflate():
-    """The same in both groups is no noise between them; one group at twice its share in turns is."""
-    counts = np.zeros((360, 4), np.int64)
-    counts[:, [0, 2]], counts[:, [1, 3]] = 1_000, 10
+    """The same in both groups is no noise between them; what a stretch of five minutes evens out is."""
+    counts = np.zeros((60, 4), np.int64)
+    counts[:, [0, 2]], counts[:, [1, 3]] = 6_000, 60
     assert inflation(counts) == 1.0
-    counts[::6, 1] += 60
-    counts[3::6, 3] += 60
-    assert inflation(counts) == 1.0, "within every block of a minute both had the same"
-    counts[::12, 1] += 60
-    assert inflation(counts) > 2.0
+    counts[::2, 1] += 60
+    counts[1::2, 3] += 60
+    assert inflation(counts) > 10.0
 
 
 @pytest.mark.parametrize("cores", [1, 3])
@@ -190,6 +237,14 @@ def test_a_tuned_peer_spares_the_healthy():
     quiet, safe = tuned(SCENARIOS["B5"], 300)
     assert quiet.failures.mean() < safe.failures.mean()
     assert safe.setting == "argo 98 %, 5, 30 s"
+
+
+def test_without_history_noise_is_guessed():
+    """A dead canary goes home all the same, for a bet of its own is never divided by phi."""
+    known, fresh = ours(DEAD, 40), ours(DEAD, 40, fresh=True)
+    assert (known.judge, fresh.judge) == ("rollout", "rollout, no history")
+    assert (fresh.outcomes == peers.ROLLED_BACK).all()
+    assert known.failures.mean() < fresh.failures.mean() < 30
 
 
 def test_a_healthy_canary_is_promoted_when_its_bakes_are_over():
