@@ -81,7 +81,7 @@ def _may_rise(ladder: Ladder, rules: Rules, proof: Counts, step: int, baked: flo
     if against > ladder.calm:
         return False
     if step < 0:
-        return proof[CANARY_N] >= ladder.probe_least
+        return bool(proof[CANARY_N] >= ladder.probe_least)
     if baked < ladder.bakes[step]:
         return False
     if proof[CANARY_N] < ladder.least_canary or proof[STABLE_N] < ladder.least_stable:
