@@ -75,7 +75,7 @@ class Referee:
             (Truth().hear, (Recorded, Wrote)),
             (Outcomes().hear, (Started, Ended, Fault, Recorded, Wrote)),
             (Orders().hear, (Started, Jumped, Ordered, Recorded, Looked)),
-            (Rests().hear, (Edited, Fault, Started, Committed, Recorded, Over)),
+            (Rests().hear, (Edited, Fault, Started, Committed, Recorded, Wrote, Over)),
         )
         self._about: dict[type[Event], tuple[Law, ...]] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from rollout.core.model import (
     FULL,
@@ -45,6 +46,10 @@ class Violation:
         return f"{self.at:8.2f} s  {self.law:4} {self.rollout}: {self.what}"
 
 
+Place = tuple[datetime, Rung]
+"""A rung of one journey: when that began, and which."""
+
+
 @dataclass(slots=True)
 class Book:
     """All that is known of one rollout. ``stable``: who serves everybody when nothing is under way."""
@@ -84,8 +89,8 @@ class Book:
     raised: Counter[tuple[int, int]] = field(default_factory=Counter)
     proof: float = 0.0
     """Seconds in which the present rung can have baked at the most."""
-    left: tuple[Rung | None, float] = (None, 0.0)
-    """The rung before, and its proof."""
+    rungs: dict[Place, tuple[float, str]] = field(default_factory=dict)
+    """What each rung that was left had: proof, and a person's haste."""
     sampled_at: float | None = None
     sample: tuple[float, float] | None = None
     """Of the look under way: when, and the seconds of proof that it is worth."""
@@ -131,9 +136,34 @@ class Book:
         state = self.state.was if isinstance(self.state, Held) else self.state
         return "" if isinstance(state, Unadopted) else state.past.stable.backend
 
+    def moves(self, after: State) -> None:
+        """It is on another rung from now on, or on none. One that it was on before keeps what it had: a late
+        record said more than its daemon did, and is taken back; so is what an old copy of a journal lacks.
+        """
+        was, now = place_of(self.state), place_of(after)
+        if was == now:
+            return
+        if was is not None:
+            self.rungs[was] = (self.proof, self.haste)
+        known = self.rungs.get(now) if now is not None else None
+        self.proof, self.fresh_rung = (self.proof + known[0], False) if known else (0.0, True)
+        if known or self.haste == "one":
+            self.haste = known[1] if known else ""
+
+    def has_begun(self, ramp: Ramping) -> bool:
+        """Is this journey known?"""
+        on = place_of(self.state)
+        return any(place[0] == ramp.began for place in (*self.rungs, *([on] if on else ())))
+
     def exposure(self, splits: tuple[Split, ...]) -> int:
         """The share that is not on stable; the most, if entries differ."""
         return max((FULL - split.weight(self.stable) for split in splits), default=0)
+
+
+def place_of(state: State) -> Place | None:
+    """The rung that a journey is on, also while it is held."""
+    was = state.was if isinstance(state, Held) else state
+    return (was.began, was.rung) if isinstance(was, Ramping) else None
 
 
 def weight_of(state: State) -> int:

@@ -211,9 +211,10 @@ class Court(Weather):
             if decision.state.cause in GUILTY and decision.state.canary.backend != book.stable:
                 book.rejected[decision.state.canary] = event.at
             book.lowered, book.haste, book.aborted_at = None, "", None
-        if isinstance(decision.state, Ramping):
-            self._climbed(book, before, decision.state)
-        elif isinstance(decision.state, Steady):
+        if isinstance(decision.state, Ramping) and not book.has_begun(decision.state):
+            self._begun(book, decision.state)
+        book.moves(decision.state)
+        if isinstance(decision.state, Steady):
             book.aborted_at, book.haste, book.lowered = None, "", None
         book.state, book.reason, book.told = decision.state, decision.reason, event.told
         book.unused += [action.split for action in decision.actions]
@@ -236,21 +237,10 @@ class Court(Weather):
     def _last(self, book: Book) -> State:
         return book.state.was if isinstance(book.state, Held) else book.state
 
-    def _climbed(self, book: Book, before: State, after: Ramping) -> None:
-        was = before.was if isinstance(before, Held) else before
-        fresh = not isinstance(was, Ramping) or was.began != after.began  # a late record may be of another
-        if fresh:
-            book.lowered, book.haste, book.promoted_at, book.aborted_at = None, "", None, None
-            book.begun, book.paused = after.policy, False
-            book.given = bool(book.exposure(book.truth))
-        if fresh or was.rung != after.rung:  # type: ignore[union-attr]
-            # a record that came late said more than its daemon did, and is taken back
-            taken_back = not fresh and book.left[0] == after.rung
-            back = book.proof + book.left[1] if taken_back else 0.0
-            book.left = (getattr(was, "rung", None), book.proof)
-            book.proof, book.fresh_rung = back, not taken_back
-            if book.haste == "one":
-                book.haste = ""
+    def _begun(self, book: Book, ramp: Ramping) -> None:
+        book.lowered, book.haste, book.promoted_at, book.aborted_at = None, "", None, None
+        book.begun, book.paused = ramp.policy, False
+        book.given = bool(book.exposure(book.truth))
 
     def _obeyed(self, book: Book, event: Recorded) -> None:
         for number, refusal in event.record.decision.obeyed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollout.core.model import Unadopted
 from rollout.simulation.events import Started
-from rollout.simulation.referee.book import Book, weight_of
+from rollout.simulation.referee.book import Book, place_of, weight_of
 
 
 def forget(book: Book, event: Started, since: float) -> None:
@@ -24,11 +24,11 @@ def forget(book: Book, event: Started, since: float) -> None:
     book.forgotten = bool(unknown) and marked and not led
     if not book.forgotten:
         book.rejected = {one: at for one, at in book.rejected.items() if at <= since}
-    left, proof = book.left
-    book.state, book.adopts = decision.state if decision else Unadopted(), ""
-    if book.ramp and book.ramp.rung == left:  # the copy is of the rung before, and so is its proof
-        book.proof, book.fresh_rung = book.proof + proof, False
+    state = decision.state if decision else Unadopted()
+    if place_of(state) != place_of(book.state):
         book.served = {}
+    book.moves(state)
+    book.state, book.adopts = state, ""
     book.reason = decision.reason if decision else None
     book.stable = book.home or book.stable
     book.lowered, book.looked = None, None
