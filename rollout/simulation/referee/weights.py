@@ -158,5 +158,6 @@ HINDERS = ("stop", "mesh away", "mesh refuses", "mesh loses", "mesh hangs", "rou
 def _hindered(court: Court, book: Book) -> bool:
     read = book.read
     dead = isinstance(read, MeshSeen) and read.ready.get(book.home, -1) == 0
-    barred = court.on(*HINDERS) or book.broken
+    another_s = isinstance(read, MeshSeen) and read.epoch is not None and read.epoch > court.epoch
+    barred = court.on(*HINDERS) or book.broken or book.forgotten or another_s
     return not court.alive or barred or dead or court.ready.get(book.home, 1) == 0
