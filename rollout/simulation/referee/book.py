@@ -147,7 +147,7 @@ class Book:
             self.rungs[was] = (self.proof, self.haste)
         known = self.rungs.get(now) if now is not None else None
         self.proof, self.fresh_rung = (self.proof + known[0], False) if known else (0.0, True)
-        if known or self.haste == "one":
+        if self.haste != "all":
             self.haste = known[1] if known else ""
 
     def has_begun(self, ramp: Ramping) -> bool:
