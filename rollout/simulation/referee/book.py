@@ -14,6 +14,7 @@ from rollout.core.model import (
     Policy,
     Ramping,
     Revision,
+    RollingBack,
     Rung,
     Split,
     Stage,
@@ -129,6 +130,11 @@ class Book:
         """The journey under way, also while it is held."""
         state = self.state.was if isinstance(self.state, Held) else self.state
         return state if isinstance(state, Ramping) else None
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Is a journey under way, up or home?"""
+        return self.ramp is not None or isinstance(self.state, RollingBack)
 
     @property
     def home(self) -> str:
