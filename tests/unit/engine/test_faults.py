@@ -339,7 +339,7 @@ class Late(SimulatedJournal):
         await super().record(record)
 
 
-async def test_i22_what_a_disk_refused_late_on_the_way_home_is_recorded_when_it_is_back():
+async def test_q1_what_a_disk_refused_late_on_the_way_home_is_recorded_when_it_is_back():
     """Who was told on the way home that there is nothing to retry is not obeyed by the next process."""
     lab = await ramping()
     lab.mesh.loses = 10**6
@@ -359,7 +359,7 @@ async def test_i22_what_a_disk_refused_late_on_the_way_home_is_recorded_when_it_
     assert [revision.backend for revision in lab.past().rejected] == ["jazz-v2"]
 
 
-async def test_i6_nobody_is_told_late_of_a_step_that_was_given_up():
+async def test_q1_nobody_is_told_late_of_a_step_that_was_given_up():
     """The disk hangs as the canary is to be promoted, and then refuses: it never was."""
     lab = await Lab().adopted()
     await lab.ask("jazz-v2")
