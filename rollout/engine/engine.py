@@ -331,7 +331,9 @@ class Engine:
             return f"the history of {name} was not rewritten"
         log.info("source.adopted", extra={"source": name, "actor": actor, "why": why})
         async with self._polling[name]:  # a poll under way would say again what it began with
-            await self._fetch(name, self.catalogue.sources[name], adopts=True)
+            state = self.catalogue.sources[name]
+            if state.rewritten:  # who said so before took it, and what came since is not what was meant
+                await self._fetch(name, state, adopts=True)
         return self.catalogue.sources[name].problem
 
     def _settings_of(self, name: str) -> SourceSettings:
