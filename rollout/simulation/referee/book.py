@@ -156,6 +156,11 @@ class Book:
         if self.haste != "all":
             self.haste = known[1] if known else ""
 
+    def stands_on(self, key: str) -> None:
+        """It has this route from now on; what another one carries is not its own."""
+        if key != self.key:
+            self.key, self.truth, self.vanished, self.written, self.read = key, (), (), None, None
+
     def has_begun(self, ramp: Ramping) -> bool:
         """Is this journey known?"""
         on = place_of(self.state)

@@ -227,7 +227,7 @@ class Court(Weather):
             book.stable = book.home
         route = getattr(getattr(self._last(book), "past", None), "route", None)
         if route is not None:
-            book.key = route.key
+            book.stands_on(route.key)
 
     def _sentenced(self, event: Recorded) -> None:
         state = event.record.decision.state
@@ -366,7 +366,7 @@ class Court(Weather):
             if book.key in before and book.key not in self.clashing:
                 book.looked_at = self.at
             if policy is not None and (not book.key or isinstance(book.state, Unadopted)):
-                book.key = policy.route.key
+                book.stands_on(policy.route.key)
             if policy is None and book.policy is not None:
                 book.gone_at = self.at
             elif policy is not None:

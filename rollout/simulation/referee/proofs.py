@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rollout.core.model import Cause, Held, Probe, Ramping, RollingBack, Rung, Split
+from rollout.core.model import Cause, Held, Probe, Ramping, RollingBack, Rung
 from rollout.core.reason import Reason
 from rollout.simulation.events import Event, Recorded, Wrote
-from rollout.simulation.referee.book import Book, Violation
+from rollout.simulation.referee.book import Book, Place, Violation, place_of
 from rollout.simulation.referee.court import Court
 from rollout.simulation.referee.weights import is_raise
 
@@ -22,13 +22,13 @@ LOOKS = 5
 
 @dataclass(slots=True)
 class _Rung:
-    """What a route had served when its present weight was first written, and when its journey began; that
-    weight, and the rung that was left last.
+    """What a route had served when its present rung was first written, and when its journey began; that rung,
+    and the one that was left last.
     """
 
     served: dict[str, tuple[int, int]] = field(default_factory=dict)
     begun: dict[str, tuple[int, int]] = field(default_factory=dict)
-    split: Split | None = None
+    place: Place | None = None
     left: Rung | None = None
 
 
@@ -58,8 +58,9 @@ class Truth:
         if now and raised and found.exposure(event.before):
             yield from self._judge(event, court, found, rung, now)
         home = not found.exposure((event.split,))
-        if home or (raised and event.split != rung.split):  # what mends a foreign hand's deed begins no rung
-            rung.served, rung.split = now, event.split
+        place = place_of(found.state)
+        if home or (raised and place != rung.place):  # what mends a foreign hand's deed begins no rung
+            rung.served, rung.place = now, place
         rung.left = None
 
     def _of(self, name: str) -> _Rung:
