@@ -66,6 +66,8 @@ class Book:
     state: State = field(default_factory=Unadopted)
     reason: Reason | None = None
     told: bool = True
+    kept: bool = False
+    """A look showed that the daemon is where the last record says: one that came late was given up."""
     stable: str = ""
     unused: list[Split] = field(default_factory=list)
     """Splits that landed intents announced, and that were not written yet."""

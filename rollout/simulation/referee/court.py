@@ -41,7 +41,7 @@ from rollout.simulation.events import (
     Wrote,
 )
 from rollout.simulation.referee.bake import looked, sampled
-from rollout.simulation.referee.book import GUILTY, Book, weight_of
+from rollout.simulation.referee.book import GUILTY, Book, place_of, weight_of
 from rollout.simulation.referee.restored import forget
 from rollout.simulation.referee.weather import Weather
 
@@ -217,6 +217,7 @@ class Court(Weather):
         if isinstance(decision.state, Steady):
             book.aborted_at, book.haste, book.lowered = None, "", None
         book.state, book.reason, book.told = decision.state, decision.reason, event.told
+        book.kept = False
         book.unused += [action.split for action in decision.actions]
         if isinstance(decision.state, Unadopted):  # what was only observed is a dream, its rejections too
             book.rejected.clear()
@@ -314,6 +315,7 @@ class Court(Weather):
     def _looked(self, event: Looked) -> None:
         book = self.book(event.name)
         book.looked_at, book.looked = event.at, event
+        book.kept = place_of(event.decision.state) == place_of(book.state)
         book.broken = event.decision.reason is Reason.BROKEN
         looked(book, whole=not book.broken)
         blind = event.decision.reason is Reason.BLIND
