@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from rollout.core.model import Held, Hold, Policy, Ramping, Unadopted
+from rollout.core.model import Held, Hold, Policy, Ramping, RollingBack, Unadopted
 from rollout.core.reason import Reason
 from rollout.policy.complaint import Parsed
 from rollout.policy.conflicts import conflicts
@@ -178,13 +178,20 @@ def _claimed(policies: Sequence[Policy]) -> list[str]:
 
 
 def owners(remembered: Remembered) -> dict[str, Policy]:
-    """Who had which route when the last process ended, under which policy: nobody else takes it (P5)."""
-    found = {}
-    for name, state in remembered.states.items():
+    """Who had which route when the last process ended, under which policy: nobody else takes it (P5). A route
+    has one owner: not who was released from it, and not who is on the way home while another has it.
+    """
+    found: dict[str, Policy] = {}
+    routes = set()
+    for name, state in sorted(remembered.states.items(), key=lambda one: isinstance(one[1], RollingBack)):
         was = state.was if isinstance(state, Held) else state
         policy = was.policy if isinstance(was, Ramping) else _last(remembered, name)
-        if policy is not None and not isinstance(was, Unadopted):
-            found[name] = replace(policy, route=was.past.route)
+        if policy is None or isinstance(was, Unadopted):
+            continue
+        route = was.past.route
+        if remembered.decisions[name].reason is not Reason.RELEASED and route.key not in routes:
+            found[name] = replace(policy, route=route)
+            routes.add(route.key)
     return found
 
 
