@@ -330,9 +330,12 @@ class Engine:
         if not state.rewritten:
             return f"the history of {name} was not rewritten"
         log.info("source.adopted", extra={"source": name, "actor": actor, "why": why})
+        shown = state.attempted
         async with self._polling[name]:  # a poll under way would say again what it began with
             state = self.catalogue.sources[name]
-            if state.rewritten:  # who said so before took it, and what came since is not what was meant
+            if state.rewritten and state.attempted != shown:
+                return f"the history of {name} was changed again meanwhile: if you still mean it, adopt again"
+            if state.rewritten:  # else somebody else took it
                 await self._fetch(name, state, adopts=True)
         return self.catalogue.sources[name].problem
 
