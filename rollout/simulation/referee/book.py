@@ -95,14 +95,16 @@ class Book:
     rungs: dict[Place, tuple[float, str]] = field(default_factory=dict)
     """What each rung that was left had: proof, and a person's haste."""
     sampled_at: float | None = None
-    sample: tuple[float, float] | None = None
-    """Of the look under way: when, and the seconds of proof that it is worth."""
+    sample: tuple[float, float, float] | None = None
+    """Of the look under way: when, the seconds of proof that it is worth, and what ``strayed`` comes to."""
     served: dict[str, int] = field(default_factory=dict)
     fresh_rung: bool = True
     haste: str = ""
     promoted_at: float | None = None
     """When a person's promote was obeyed last."""
     aborted_at: float | None = None
+    refuge: str = ""
+    """Who was stable when an abort was taken."""
     forgotten: bool = False
     adopts: str = ""
     """What a person said is stable, in an order that is not obeyed on the disk yet."""

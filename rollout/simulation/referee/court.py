@@ -159,7 +159,8 @@ class Court(Weather):
                 number = event.order.id or max(self.orders, default=0) + 1  # a torn disk tells nobody
                 self.orders[number] = (event.at, event.order)
                 if event.order.verb is Verb.ABORT and event.told:
-                    self.book(event.name).aborted_at = event.at
+                    book = self.book(event.name)
+                    book.aborted_at, book.refuge = event.at, book.home
                 elif event.order.verb is Verb.ADOPT:
                     self.book(event.name).adopts = event.order.argument
             case Answered(name="source main"):
