@@ -106,6 +106,8 @@ class Book:
     refuge: str = ""
     """Who was stable when an abort was taken."""
     forgotten: bool = False
+    leads: frozenset[int] = frozenset()
+    """What the canary may have where the one write that an old copy lacks is not missed."""
     adopts: str = ""
     """What a person said is stable, in an order that is not obeyed on the disk yet."""
     fenced: bool = False

@@ -58,7 +58,7 @@ class Court(Weather):
         self.unheard_freezes: dict[str, Froze] = {}
         self.epoch = 0
         self.observe = False
-        self.calm = False
+        self.calm_at = inf
         self.ready: dict[str, int] = {}
         self.failing: dict[str, float] = {}
         self.ever_failed: set[str] = set()
@@ -143,7 +143,7 @@ class Court(Weather):
                 self.book(event.name).broken = True
                 looked(self.book(event.name), whole=False)
             case Calm():
-                self.calm = True
+                self.calm_at = event.at
             case _:
                 self._said(event)
 
@@ -334,7 +334,7 @@ class Court(Weather):
             book.vanished = book.truth
         book.truth = event.splits
         book.given = book.given or bool(book.exposure(book.truth))
-        if not event.fenced and book.forgotten:
+        if book.forgotten and (not event.fenced or book.exposure(event.splits) in book.leads):
             book.forgotten = False  # nobody can know any more that something is missing
             book.rejected.clear()
         ramp = book.ramp

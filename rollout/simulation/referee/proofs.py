@@ -22,12 +22,13 @@ LOOKS = 5
 
 @dataclass(slots=True)
 class _Rung:
-    """What a route had served when its present rung was first written, and when its journey began; that rung,
-    and the one that was left last.
+    """What a route had served when its present rung was first written, and when its journey began, and whose
+    that was; that rung, and the one that was left last.
     """
 
     served: dict[str, tuple[int, int]] = field(default_factory=dict)
     begun: dict[str, tuple[int, int]] = field(default_factory=dict)
+    whose: str = ""
     place: Place | None = None
     left: Rung | None = None
 
@@ -52,6 +53,7 @@ class Truth:
         rung, now = self._of(found.name), {name: (n, x) for name, n, x in event.served}
         if not found.exposure(event.before):
             rung.begun = now
+            rung.whose = next((name for name, _ in event.split.shares if name != found.stable), "")
         if not court.is_stale(found.looked_at):
             yield from self._blamed(event, found, rung, now)
         raised = is_raise(event, found)
@@ -74,6 +76,8 @@ class Truth:
         if not isinstance(state, RollingBack) or state.cause is not Cause.WORSE or not now or not rung.begun:
             return
         canary = state.canary.backend
+        if rung.whose != canary:
+            return  # an old copy of a journal goes home once more
         requests, failed = now.get(canary, (0, 0))
         before = rung.begun.get(canary, (0, 0))
         if failed == before[1]:

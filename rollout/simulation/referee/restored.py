@@ -16,9 +16,9 @@ def forget(book: Book, event: Started, since: float) -> None:
     """
     decision = dict(event.decisions).get(book.name)
     unknown = [at for at in book.writes if at > since]
-    known = {0, weight_of(decision.state) if decision else 0}
+    book.leads = frozenset({0, weight_of(decision.state) if decision else 0} if len(unknown) == 1 else ())
     stands = {book.exposure(book.truth), book.exposure((book.written,) if book.written else ())}
-    led = len(unknown) == 1 and bool(stands & known)
+    led = bool(stands & book.leads)
     # a route made anew counts its writes anew; to who remembers nothing, any mark is a stranger's
     marked = book.fenced and (since < 0 or book.bare_at <= since)
     book.forgotten = bool(unknown) and marked and not led
