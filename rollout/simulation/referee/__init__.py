@@ -72,7 +72,7 @@ class Referee:
             (Ears(sinks).hear, (Recorded, Accepted, Shouted, Delivered, Settled, Started, Ended, Over)),
             (Dues().hear, (Started, Jumped, Fault, Accepted, Looked)),
             (Sights().hear, (MeshRead, Recorded)),
-            (Truth().hear, (Recorded, Wrote)),
+            (Truth().hear, (Started, Recorded, Wrote)),
             (Outcomes().hear, (Started, Ended, Fault, Recorded, Wrote)),
             (Orders().hear, (Started, Jumped, Ordered, Recorded, Looked)),
             (Rests().hear, (Edited, Fault, Started, Committed, Recorded, Wrote, Over)),

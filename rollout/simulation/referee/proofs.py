@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rollout.core.model import Cause, Held, Probe, Ramping, RollingBack, Rung
 from rollout.core.reason import Reason
-from rollout.simulation.events import Event, Recorded, Wrote
+from rollout.simulation.events import Event, Recorded, Started, Wrote
 from rollout.simulation.referee.book import Book, Place, Violation, place_of
 from rollout.simulation.referee.court import Court
 from rollout.simulation.referee.weights import is_raise
@@ -22,13 +22,12 @@ LOOKS = 5
 
 @dataclass(slots=True)
 class _Rung:
-    """What a route had served when its present rung was first written, and when its journey began, and whose
-    that was; that rung, and the one that was left last.
+    """What a route had served when its present rung was first written, and when its journey began; that rung,
+    and the one that was left last.
     """
 
     served: dict[str, tuple[int, int]] = field(default_factory=dict)
     begun: dict[str, tuple[int, int]] = field(default_factory=dict)
-    whose: str = ""
     place: Place | None = None
     left: Rung | None = None
 
@@ -41,6 +40,8 @@ class Truth:
 
     def hear(self, event: Event, court: Court) -> Iterator[Violation]:
         """Before it is remembered."""
+        if isinstance(event, Started) and event.since is not None:
+            self._rungs.clear()  # what an old copy takes up again began it does not know when
         if isinstance(event, Recorded) and event.landed:
             book = court.book(event.record.name)
             was = book.state.was if isinstance(book.state, Held) else book.state
@@ -53,7 +54,6 @@ class Truth:
         rung, now = self._of(found.name), {name: (n, x) for name, n, x in event.served}
         if not found.exposure(event.before):
             rung.begun = now
-            rung.whose = next((name for name, _ in event.split.shares if name != found.stable), "")
         if not court.is_stale(found.looked_at):
             yield from self._blamed(event, found, rung, now)
         raised = is_raise(event, found)
@@ -76,8 +76,6 @@ class Truth:
         if not isinstance(state, RollingBack) or state.cause is not Cause.WORSE or not now or not rung.begun:
             return
         canary = state.canary.backend
-        if rung.whose != canary:
-            return  # an old copy of a journal goes home once more
         requests, failed = now.get(canary, (0, 0))
         before = rung.begun.get(canary, (0, 0))
         if failed == before[1]:
@@ -87,6 +85,8 @@ class Truth:
     def _judge(
         self, event: Wrote, court: Court, book: Book, rung: _Rung, now: dict[str, tuple[int, int]]
     ) -> Iterator[Violation]:
+        if not rung.served:
+            return
         canary = next((name for name, _ in event.split.shares if name != book.stable), "")
         stable = next((name for split in event.before for name, _ in split.shares if name != canary), "")
         (canary_n, canary_x), (stable_n, stable_x) = (_since(rung, now, name) for name in (canary, stable))
