@@ -69,7 +69,7 @@ servers: setup ## build the servers that come as source (Go, or its wheel; minut
 
 test-servers: servers ## test against those servers: Prometheus, kube-apiserver and etcd
 	@echo "== servers"
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup tests/servers
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests/servers
 
 simulate: setup ## run RUNS=2000 simulated worlds from SEED=1 on, and print what they covered
 	@$(BIN)/python -m rollout.simulation --runs $(RUNS) --seed $(SEED) --jobs $(JOBS)

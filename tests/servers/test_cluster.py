@@ -8,8 +8,6 @@ import requests
 from tests.servers.cluster import Cluster
 from tests.servers.crds import modern
 
-pytestmark = pytest.mark.xdist_group("cluster")
-
 
 def test_the_api_server_is_the_one_that_was_pinned(cluster: Cluster):
     assert cluster.call("GET", "/version")["minor"].rstrip("+") == "37"

@@ -121,11 +121,12 @@ def _target(item: Any, namespace: str, place: str) -> Target:
         raise Unclear(f"{place}: a route without a destination's host")
     host, subset = str(destination["host"]), str(destination.get("subset") or "")
     weight = weight_of(item, "weight", 0, place)
-    short = _short(host, namespace)
-    return Target(subset, weight, f"{subset} of {short}") if subset else Target(short, weight)
+    name = short(host, namespace)
+    return Target(subset, weight, f"{subset} of {name}") if subset else Target(name, weight)
 
 
-def _short(host: str, namespace: str) -> str:
+def short(host: str, namespace: str) -> str:
+    """A host's name as a policy says it: that of a Service alone, where it is of the namespace."""
     name, local, _ = host.partition(f".{namespace}.svc.")
     return name if local and "." not in name else host
 
