@@ -158,6 +158,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "not a response code", "A code is `5xx`, `4xx`, `3xx` or three digits from 300 to 599."
         ),
         "RP036": Code("not one of the choices", "The field takes one of a few words."),
+        "RP037": Code("not exactly one kind", "A route is of one kind; write that one and no other."),
         # its meaning
         "RP040": Code(
             "weight out of range",
@@ -197,6 +198,16 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "looks too rare", "With looks this far apart every pause would count as missing evidence."
         ),
         "RP052": Code("list too long", "The list has more entries than can be meant."),
+        "RP053": Code(
+            "finer than the mesh",
+            "App Mesh takes whole per cents, and a custom resource what its `total` can express: a weight or "
+            "holdback between two of them could not be written.",
+        ),
+        "RP054": Code(
+            "failures cannot be seen",
+            "A failed gRPC call is an HTTP response 200, and a TCP or TLS route has no responses at all: a "
+            "check of HTTP responses would find every canary healthy.",
+        ),
         "RP060": Code(
             "not in this version",
             "The word is known, but this version cannot do it. It is refused rather than ignored, "
@@ -218,6 +229,16 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "RP074": Code("unknown mesh", "The operator's settings name no such mesh."),
         "RP075": Code("unknown source of metrics", "The operator's settings name no such source of metrics."),
         "RP076": Code("unknown sink", "The operator's settings name no such sink of alerts."),
+        "RP077": Code(
+            "namespace not allowed",
+            "The operator's settings do not let the mesh's routes in this namespace be moved "
+            "(`meshes.NAME.namespaces`).",
+        ),
+        "RP078": Code(
+            "resource not allowed",
+            "The operator's settings do not let a policy declare this kind of resource "
+            "(`meshes.NAME.custom`).",
+        ),
         # several documents
         "RP080": Code(
             "name taken", "Two policies have one name. Neither is taken; what ran before stays in force."

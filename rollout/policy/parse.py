@@ -21,9 +21,7 @@ from rollout.policy.scalars import GROUP, KIND, closest
 
 MAX_COMPLAINTS = 100
 
-_PLAIN_ENVOY = "this version moves plain Envoy only", "write envoy: {routeConfiguration: NAME}", "envoy"
 NOT_HERE: dict[tuple[str, ...], tuple[str, str, str]] = {
-    **{("spec", "route", kind): _PLAIN_ENVOY for kind in ("appMesh", "istio", "gateway", "custom")},
     ("spec", "analysis", "checks", "latency"): (
         "this version does not judge latency",
         "remove the line",
@@ -34,7 +32,7 @@ NOT_HERE: dict[tuple[str, ...], tuple[str, str, str]] = {
         "remove the line",
         "",
     ),
-    ("spec", "backends"): ("a plain Envoy's backend is the name of a cluster", "write spec.backend", ""),
+    ("spec", "backends"): ("a backend is named as the mesh names it", "write spec.backend", ""),
 }
 """Words of the format that this version cannot do: what to say, what to write, which field they stand for.
 

@@ -32,6 +32,11 @@ TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 DAYS = "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"
 _DAY = "(" + "|".join(DAYS) + ")"
 DAYS_LIST = rf"^{_DAY}(-{_DAY})?(, ?{_DAY}(-{_DAY})?)*$"
+RESOURCE_VERSION = r"^[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?/v[0-9a-z]{1,30}$"
+KEY = r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$"
+_STEP = r"[A-Za-z_][A-Za-z0-9_-]*(\[([0-9]{1,3}|\*)\])*"
+TARGETS = rf"^{_STEP}(\.{_STEP}){{0,9}}$"
+TOTALS = 100, 1000, FULL
 ZONE = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}$"
 
 MILLISECOND, SECOND, MINUTE, HOUR, DAY = 0.001, 1.0, 60.0, 3600.0, 86_400.0
@@ -39,6 +44,7 @@ MAX_REVISION = 256
 MAX_WORD = 64
 """Characters of a word that is looked for among others; the search is quadratic."""
 MAX_REQUESTS = 1_000_000
+MAX_ABSENT = 1_000_000
 MAX_HOLDBACK = Weight(FULL // 2)
 
 _UNITS = 86_400_000, 3_600_000, 60_000, 1000, 1
@@ -238,6 +244,25 @@ subdomain = named(
 )
 backend = named(BACKEND, "write at most 253 characters without spaces")
 operators_name = named(OPERATORS_NAME, "write letters, digits, _, . and -, at most 253 characters")
+resource_version = named(RESOURCE_VERSION, "write group/version, such as traefik.io/v1alpha1")
+key = named(KEY, "write letters, digits, _ and -, at most 63 characters")
+targets = named(TARGETS, "write keys with dots, and [0] or [*] for a list, such as spec.weighted.services")
+
+
+def absent(value: object) -> int:
+    """What a target without a weight gets."""
+    number = _number(value, "1")
+    if isinstance(number, float) or not 0 <= number <= MAX_ABSENT:
+        raise Fault("RP028", "{raw} is no weight of a target", "write 0 or 1, as the resource understands it")
+    return number
+
+
+def total(value: object) -> int:
+    """What weights sum to."""
+    number = _number(value, "100")
+    if isinstance(number, float) or number not in {0, *TOTALS}:
+        raise Fault("RP036", "{raw} is not one of the choices", "write 100, 1000 or 10000, or remove it")
+    return number
 
 
 def metrics_name(value: object) -> str:

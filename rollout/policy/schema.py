@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping
 from datetime import time
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 from rollout.core.model import Comparison, Limit, Weight
 from rollout.policy import scalars
+from rollout.policy.pieces import BackendName, Label, OperatorsName, Piece, Subdomain
+from rollout.policy.routes import Route
 from rollout.policy.scalars import DAY, MINUTE
 
 MAX_LIST = 50
@@ -46,24 +48,10 @@ Bake = Annotated[float, PlainValidator(scalars.lasting(0.001, MAX_BAKE)), WithJs
 Hold = Annotated[float, PlainValidator(scalars.lasting(1, MAX_HOLD)), WithJsonSchema(_DURATION)]
 Look = Annotated[float | None, PlainValidator(scalars.lasting(MIN_LOOK, MAX_LOOK)), WithJsonSchema(_DURATION)]
 RevertWindow = Annotated[float, PlainValidator(scalars.lasting(0.001, MAX_REVERT)), WithJsonSchema(_DURATION)]
-Label = Annotated[
-    str, PlainValidator(scalars.label), WithJsonSchema({"type": "string", "pattern": scalars.LABEL})
-]
-Subdomain = Annotated[
-    str, PlainValidator(scalars.subdomain), WithJsonSchema({"type": "string", "pattern": scalars.SUBDOMAIN})
-]
-BackendName = Annotated[
-    str, PlainValidator(scalars.backend), WithJsonSchema({"type": "string", "pattern": scalars.BACKEND})
-]
 AdoptedName = Annotated[
     str | None,
     PlainValidator(scalars.backend),
     WithJsonSchema({"type": "string", "pattern": scalars.BACKEND}),
-]
-OperatorsName = Annotated[
-    str,
-    PlainValidator(scalars.operators_name),
-    WithJsonSchema({"type": "string", "pattern": scalars.OPERATORS_NAME}),
 ]
 MetricsName = Annotated[
     str,
@@ -125,11 +113,7 @@ def _text(value: object) -> Any:
     return value
 
 
-class _Piece(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
-
-
-class Metadata(_Piece):
+class Metadata(Piece):
     """Whose rollout it is; together namespace and name must be unique among all sources."""
 
     name: Subdomain = Field(description="Name of the rollout (DNS-1123).", examples=["jazz"])
@@ -138,32 +122,7 @@ class Metadata(_Piece):
     annotations: dict[str, Any] = Field({}, description="Allowed and not read.")
 
 
-class EnvoyRoute(_Piece):
-    """A plain Envoy's route configuration (RDS)."""
-
-    route_configuration: OperatorsName = Field(
-        alias="routeConfiguration",
-        description="Name of the route configuration; its file is `<name>.yaml` in the mesh's folder.",
-        examples=["jazz"],
-    )
-    mesh: OperatorsName = Field("envoy", description="The operator's name for the mesh.", examples=["envoy"])
-    routes: list[BackendName] = Field(
-        [],
-        description="Names of the routes inside it that are ours; all that split between backends if left"
-        " out.",
-        examples=[["all"]],
-    )
-
-
-class Route(_Piece):
-    """Whose weights move: exactly one kind. This version moves plain Envoy only."""
-
-    envoy: EnvoyRoute = Field(
-        description="A plain Envoy's route configuration.", examples=[{"routeConfiguration": "jazz"}]
-    )
-
-
-class Step(_Piece):
+class Step(Piece):
     """A weight and the least time to bake at it."""
 
     weight: StepWeight = Field(
@@ -178,7 +137,7 @@ class Step(_Piece):
     )
 
 
-class Window(_Piece):
+class Window(Piece):
     """When weight may rise. Rollback is never held."""
 
     days: Days = Field(
@@ -191,7 +150,7 @@ class Window(_Piece):
     zone: Zone = Field(description="Time zone of the IANA database.", examples=["Europe/Berlin"])
 
 
-class Errors(_Piece):
+class Errors(Piece):
     """Failed requests: without `max` compared with the concurrent stable, with `max` held to a limit."""
 
     max: ErrorLimit = Field(
@@ -217,7 +176,7 @@ class Errors(_Piece):
     )
 
 
-class Check(_Piece):
+class Check(Piece):
     """A question about the canary. This version judges errors only."""
 
     errors: Errors = Field(
@@ -225,14 +184,14 @@ class Check(_Piece):
     )
 
 
-class NoData(_Piece):
+class NoData(Piece):
     """What to do when evidence is missing."""
 
     hold: Hold = Field(_text("10m"), description="How long to hold without evidence.", examples=["10m"])
     then: Then = Field("rollback", description="What then: `rollback` or `hold`.", examples=["rollback"])
 
 
-class Analysis(_Piece):
+class Analysis(Piece):
     """How the canary is judged; the defaults apply without it."""
 
     metrics: MetricsName = Field(
@@ -264,7 +223,7 @@ class Analysis(_Piece):
     )
 
 
-class Spec(_Piece):
+class Spec(Piece):
     """What is rolled out, where, how fast, and how it is judged."""
 
     route: Route = Field(
@@ -272,8 +231,8 @@ class Spec(_Piece):
         examples=[{"envoy": {"routeConfiguration": "jazz"}}],
     )
     backend: BackendName = Field(
-        description="The backend that should serve everybody (an Envoy cluster). The commit that changes "
-        "this line starts a rollout.",
+        description="The backend that should serve everybody, by the mesh's own name for it: a cluster, "
+        "virtual node, subset or Service. The commit that changes this line starts a rollout.",
         examples=["jazz-v2"],
     )
     steps: list[Step] = Field(
@@ -315,7 +274,7 @@ class Spec(_Piece):
     )
 
 
-class Document(_Piece):
+class Document(Piece):
     """A policy: what git says about one rollout."""
 
     api_version: ApiVersion = Field(

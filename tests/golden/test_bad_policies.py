@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 
 from rollout.policy.complaint import CODES, Parsed
 from rollout.policy.json_schema import json_schema
-from rollout.policy.limits import Limits
+from rollout.policy.limits import Cluster, Limits
 from rollout.policy.loader import load
 from rollout.policy.parse import parse
 
@@ -22,7 +22,8 @@ GUARD = Limits(
     min_bake=60,
     max_first_weight=2000,
     max_error_limit=0.2,
-    meshes=("envoy",),
+    meshes=("envoy", "kubernetes"),
+    clusters=(Cluster("kubernetes", ("prod",)),),
     metrics=("envoy",),
     sinks=("ops",),
 )
@@ -32,6 +33,8 @@ BEYOND_A_SCHEMA = {
     *(
         "RP034",
         "RP041",
+        "RP053",
+        "RP054",
         "RP042",
         "RP046",
         "RP047",

@@ -133,8 +133,8 @@ def managed(form: Form, thing: Thing, route: Route) -> list[Entry]:
     if not only and len(groups := families(map(_identities, entries))) > 1:
         backends = " and ".join(f"{{{', '.join(sorted(group))}}}" for group in groups)
         raise Unclear(
-            f"{route.name} routes to unrelated backends, {backends}: pin the routes that are ours in the "
-            f"policy, by name or place, such as `routes: [{entries[0].names[0]}]`"
+            f"{route.name} routes to unrelated backends, {backends}: pin what is ours in the policy, by name "
+            f'or place, such as ["{entries[0].names[0]}"]'
         )
     _unequivocal(entries)
     return entries
@@ -150,7 +150,7 @@ def _unequivocal(entries: Sequence[Entry]) -> None:
         for target in entry.targets:
             if (other := meant.setdefault(target.backend, target.identity)) != target.identity:
                 what = f"{target.backend} is {other} in one place and {target.identity} in another"
-                raise Unclear(f"{entry.place}: {what}: pin the routes that are ours in the policy")
+                raise Unclear(f"{entry.place}: {what}: pin what is ours in the policy")
 
 
 def splits(entries: Iterable[Entry]) -> tuple[Split, ...]:
