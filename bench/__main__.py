@@ -15,6 +15,7 @@ BENCHES = MappingProxyType(
         "rollback": ("rollback.from_the_start", "a canary that is dead from the start goes home"),
         "rollback-50": ("rollback.in_the_middle", "a canary that dies in the 50 % step goes home"),
         "rollback-last": ("rollback.in_the_end", "a canary that dies in the last step goes home"),
+        "verdicts": ("verdicts.measure", "good and bad canaries, told apart on a real Envoy"),
         "commit": ("commit.measure", "from a commit to the first canary request"),
         "restart": ("restart.measure", "from kill -9 to looking again"),
         "decide": ("decide.measure", "one decision about a ramping rollout"),

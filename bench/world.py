@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from rollout.engine.daemon import Daemon
 from rollout.engine.engine import Engine, Outside
 from rollout.engine.outbox import Postman
 from rollout.engine.rollout import Rollout
-from rollout.ports import File, Moved, Question, Tree
+from rollout.ports import File, Hosts, Moved, Question, Tree
 from rollout.server.exposition import Exposition
 from rollout.settings import EnvoyMesh, EnvoyMetrics, LogSink, Settings, SourceSettings
 from rollout.settings.limits import limits
@@ -92,13 +92,15 @@ class MemoryMetrics:
         return [self._sample(question, now) for question in questions]
 
     def _sample(self, question: Question, now: float) -> Sample:
-        name = question.backends[0].removesuffix("-stable")
-        seconds = now - self._read_at.get(name, now)
-        self._read_at[name] = now
-        split = self._mesh.split(name)
-        return Sample(tuple(self._series(backend, split, seconds) for backend in question.backends))
+        split = self._mesh.split(question.backends[0].removesuffix("-stable"))
+        return Sample(tuple(self._series(backend, split, now) for backend in question.backends))
 
-    def _series(self, backend: str, split: Split, seconds: float) -> Series:
+    async def hosts(self, backends: Sequence[str], deadline: float) -> Mapping[str, Hosts]:  # noqa: ARG002
+        return {}
+
+    def _series(self, backend: str, split: Split, now: float) -> Series:
+        seconds = now - self._read_at.get(backend, now)
+        self._read_at[backend] = now
         count = self._counts.get(backend, 0.0) + RATE * seconds * split.weight(backend) / 10_000
         self._counts[backend] = count
         done = int(count)

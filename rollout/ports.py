@@ -164,10 +164,24 @@ class Mesh(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What one rollout wants counted: these backends, these response codes or classes."""
+    """What one rollout wants counted: of these backends, these response codes or classes (``5xx``, ``429``),
+    failed calls (``grpc``) or connections (``tcp``), latencies if asked for, and these named queries.
+    """
 
     backends: tuple[str, ...]
     codes: tuple[str, ...]
+    latency: bool = False
+    queries: tuple[str, ...] = ()
+
+    @property
+    def beyond_http(self) -> tuple[str, ...]:
+        """What of it is more than counting responses by their codes."""
+        other = (code for code in self.codes if not code[0].isdigit())
+        return (*other, *(("latency",) if self.latency else ()), *self.queries)
+
+
+Hosts = Mapping[tuple[str, str], tuple[int, int]]
+"""Of one backend, by proxy and host: requests completed, and those failed with a code of class 5xx, ever."""
 
 
 class Metrics(Protocol):
@@ -175,6 +189,12 @@ class Metrics(Protocol):
 
     async def read(self, questions: Sequence[Question], deadline: float) -> Sequence[Sample | Unseen]:
         """Raw cumulative samples, one answer for each question, all from one read of each proxy."""
+        ...
+
+    async def hosts(self, backends: Sequence[str], deadline: float) -> Mapping[str, Hosts]:
+        """The counters of each host of these backends, from the proxies that answer; nothing where this
+        source cannot tell hosts apart.
+        """
         ...
 
 

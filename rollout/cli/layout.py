@@ -80,7 +80,7 @@ def _cells(moment: Moment) -> tuple[str, ...]:
     state = decision.state if decision else None
     ramp, rise = ramp_of(state), next_rise(moment)
     seen = seen_of(decision) if decision else None
-    counts = ramp.counts[0] if ramp and ramp.counts else Tally()
+    counts = ramp.counts[ramp.policy.analysis.main] if ramp and ramp.counts else Tally()
     return (
         moment.name,
         state_word(state),
@@ -120,7 +120,7 @@ def _lines(moment: Moment, state: State | None) -> Iterable[tuple[str, str]]:
     if policy and moment.decision:
         yield "ladder", ladder(marks(policy, moment.decision.state))
     if ramp and ramp.counts and weight_of(state) != NOTHING:
-        yield "errors", _errors(ramp.counts[0])
+        yield "errors", _errors(ramp.counts[ramp.policy.analysis.main])
         yield "odds", f"{odds(odds_of(ramp))} against the canary; {judge.ODDS:.0f} : 1 sends it home"
     yield "says", _sentence(moment)
     yield "next", next_step(moment)

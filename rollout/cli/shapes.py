@@ -67,7 +67,7 @@ def rollout(moment: Moment, shown: Picture) -> dict[str, Any]:
         "seen_percent": None if seen is None else _percent(seen),
         "step": _step(ramp),
         "next": _next(moment),
-        "counts": _counts(ramp.counts[0]) if ramp and ramp.counts else None,
+        "counts": _counts(ramp.counts[ramp.policy.analysis.main]) if ramp and ramp.counts else None,
         "odds": odds_of(ramp) if ramp and ramp.evidence else None,
         "ladder": _ladder(ramp.policy if ramp else moment.policy, moment),
         "asked": _asked(moment.policy),

@@ -72,21 +72,73 @@ class Step:
     bake: float
 
 
+class Protocol(Enum):
+    """By what a failure is known: the response code, the gRPC status, or the fate of a connection."""
+
+    HTTP = "http"
+    GRPC = "grpc"
+    TCP = "tcp"
+
+
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """The check ``errors: {}``: is the canary worse than the concurrent stable? (ANALYSIS 3.1-3.3, 3.6b)."""
+class Errors:
+    """Bad is what failed: a request by its response code (``codes``), or what ``protocol`` calls failed."""
 
     codes: tuple[str, ...] = ("5xx",)
+    protocol: Protocol = Protocol.HTTP
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Under which names a source counts them: ``5xx``, ``429``, ``grpc``, ``tcp``."""
+        return self.codes if self.protocol is Protocol.HTTP else (self.protocol.value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Bad is a request that took longer than ``over`` milliseconds: than the least edge of the source's
+    buckets that is not below it. ``None``: at every edge where stable's latency says something (ANALYSIS 6).
+    """
+
+    over: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Bad is what the operator's query ``name`` counts as bad; of a gauge, a reading above ``over``."""
+
+    name: str
+    over: float | None = None
+
+
+Measure = Errors | Latency | Query
+"""What is bad."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A check without ``max``: is the canary worse than the concurrent stable? (ANALYSIS 3.1-3.3, 3.6b)."""
+
+    of: Measure = Errors()
     min_requests: int = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The check ``errors: {max: ...}``: does the canary fail more than ``max`` (0 to 1) of its requests?"""
+    """A check with ``max``: is more than a share ``max`` (0 to 1) of what the canary did bad?
+
+    Of a latency that is 1 - ``quantile``: a 99 % quantile of at most 500 ms is at most 1 % slower than that.
+    Of a gauge ``SPIKES``: so many of its readings may be above the level.
+    """
 
     max: float
-    codes: tuple[str, ...] = ("5xx",)
+    of: Measure = Errors()
     min_requests: int = 100
+
+
+SPIKES = 0.1
+"""The share of a gauge's readings that may be above its limit: one reading is no state."""
+SPARSE = 10
+"""Readings of a gauge that are enough, unless the policy says it: they come once a scrape."""
 
 
 Check = Comparison | Limit
@@ -107,6 +159,14 @@ class NoDataRule:
     then: OnSilence = OnSilence.ROLLBACK
 
 
+class Inconclusive(Enum):
+    """What to do when a step's bake is long over and its requests still prove too little."""
+
+    PROMOTE = "promote"
+    HOLD = "hold"
+    ROLLBACK = "rollback"
+
+
 HOLDBACK = Weight(500)
 """What stable keeps in the last step, so that a control remains."""
 
@@ -120,6 +180,13 @@ class Analysis:
     no_data: NoDataRule = NoDataRule()
     holdback: Weight = HOLDBACK
     look: float | None = None
+    inconclusive: Inconclusive = Inconclusive.HOLD
+
+    @property
+    def main(self) -> int:
+        """The check whose counts speak for the rollout: the first about errors, or else the first."""
+        errors = (index for index, check in enumerate(self.checks) if isinstance(check.of, Errors))
+        return next(errors, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from rollout.core import judge, ladder
+from rollout.core import bets, judge, ladder
 from rollout.core.convergence import ready
 from rollout.core.look import Look
 from rollout.core.model import (
     Cause,
     Clock,
+    Comparison,
     Flow,
     Haste,
+    Inconclusive,
     Limit,
     MeshSeen,
     Probe,
@@ -33,6 +35,8 @@ from rollout.core.turn import Turn, home, say
 
 READY_DEADLINE = 600.0
 """Seconds that a canary may take to get its first ready endpoint (FAILURES S1)."""
+INCONCLUSIVE_BAKES, INCONCLUSIVE_LEAST = 3.0, 60.0
+"""A step that is in doubt for so many times its bake, or so many seconds, is inconclusive."""
 RATE_SPAN = 0.2
 """Seconds that a count must span to say anything of the request rate."""
 RATE_REQUESTS = 5
@@ -79,7 +83,7 @@ def _probe(look: Look, probe: Probe) -> Turn:
         aimed = _first(look, requests / pace.seconds)
         if ladder.weight_of(aimed, state.policy) > probe.weight:
             return _climb(look, aimed, Reason.RAISED)
-    enough = look.findings[0].step.canary_n >= ladder.PROBE_LEAST
+    enough = look.findings[state.policy.analysis.main].step.canary_n >= ladder.PROBE_LEAST
     rung = ladder.after(probe, state.policy, fast=state.fast)
     if rung is not None and calm and (enough or state.haste is not Haste.NONE):
         return _climb(look, rung, Reason.RAISED)
@@ -90,15 +94,44 @@ def _bake(look: Look, stage: Stage) -> Turn:
     state, bake, against = look.state, ladder.bake_of(stage, look.state.policy), _against(look)
     if against is not None and against.reason is Reason.BOTH_OVER_LIMIT:
         return against
-    if state.haste is Haste.NONE:
-        if state.clock.baked < bake:
-            return say(look, Reason.BAKING, bake=bake)
-        if few := _too_few(look):
-            return few
-    if against is not None:
-        return against
-    rung = ladder.after(stage, state.policy, fast=state.fast)
-    return _promote(look) if rung is None else _climb(look, rung, Reason.STEP_PASSED)
+    if state.haste is not Haste.NONE:
+        return against or _pass(look, stage, Reason.STEP_PASSED)
+    if state.clock.baked < bake:
+        return say(look, Reason.BAKING, bake=bake)
+    doubt = _too_few(look) or against or _unproven(look, stage)
+    if doubt is None:
+        return _pass(look, stage, Reason.STEP_PASSED)
+    if state.clock.baked < max(INCONCLUSIVE_BAKES * bake, INCONCLUSIVE_LEAST):
+        return doubt
+    return _inconclusive(look, stage, doubt)
+
+
+def _pass(look: Look, stage: Stage, reason: Reason) -> Turn:
+    rung = ladder.after(stage, look.state.policy, fast=look.state.fast)
+    return _promote(look) if rung is None else _climb(look, rung, reason)
+
+
+def _inconclusive(look: Look, stage: Stage, doubt: Turn) -> Turn:
+    """The deadline is over, and what the step showed is neither proof nor evidence: the policy's choice."""
+    detail = doubt.reason.say(doubt.facts)
+    match look.state.policy.analysis.inconclusive:
+        case Inconclusive.ROLLBACK:
+            return home(look, Cause.INCONCLUSIVE, Reason.INCONCLUSIVE_TOO_LONG, detail=detail)
+        case Inconclusive.PROMOTE if all(finding.odds <= 1.0 for finding in look.findings):
+            return _pass(look, stage, Reason.PASSED_UNPROVEN)
+        case _:
+            return say(look, Reason.INCONCLUSIVE, detail=detail)
+
+
+def _unproven(look: Look, stage: Stage) -> Turn | None:
+    """What the step's requests do not rule out yet (ANALYSIS 3.8)."""
+    delta = ladder.margin_of(stage, look.state.policy)
+    for finding in look.findings:
+        if delta is None or not isinstance(finding.check, Comparison):
+            continue
+        if not judge.proves(finding.step, delta):
+            return say(look, Reason.UNPROVEN, margin=delta, requests=finding.step.canary_n)
+    return None
 
 
 def _too_few(look: Look) -> Turn | None:
@@ -108,7 +141,7 @@ def _too_few(look: Look) -> Turn | None:
         if step.canary_n < needed:
             return say(look, Reason.TOO_FEW, requests=step.canary_n, needed=needed, arm="canary")
         if finding.verdict is Verdict.NO_DATA:
-            return say(look, Reason.TOO_FEW, requests=step.stable_n, needed=judge.LEAST_STABLE, arm="stable")
+            return say(look, Reason.TOO_FEW, requests=step.stable_n, needed=bets.LEAST_STABLE, arm="stable")
     return None
 
 

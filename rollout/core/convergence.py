@@ -68,7 +68,7 @@ def ready(mesh: MeshSeen, backend: str) -> int | None:
 
 def follow(flow: Flow, look: Increment, weight: Weight) -> Flow:
     """Compare the realised share with the weight, one window of enough requests after another."""
-    window = flow.window + look.tallies[0]
+    window = flow.window + look.requests
     total = window.canary_n + window.stable_n
     share = weight / FULL
     absent = window.canary_n == 0 and total * share >= EXPECTED

@@ -2,14 +2,32 @@
 
 Requests are counted when they are completed, so failures never exceed requests, and both come from one
 answer of one proxy. A gap makes a longer increment, never a lost one.
+
+Latency is counted by the edges of the source's buckets: bad is what took longer. Who has waited for longer
+than an edge already is counted as slower than it, once, before the answer comes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
 
-from rollout.core.model import Sample, Series, Tally
+from rollout.core.model import (
+    Check,
+    Errors,
+    GaugeSeen,
+    Latency,
+    Measure,
+    Query,
+    QuerySeen,
+    RatioSeen,
+    Sample,
+    Series,
+    Tally,
+)
 
 QUORUM = 0.5
 """The share of requests that the answering proxies must cover for silence elsewhere to be bearable (E1)."""
@@ -19,56 +37,100 @@ QUORUM = 0.5
 class Increment:
     """What was counted since the baseline.
 
-    ``tallies``: one for each asked-for tuple of codes. ``late_canary``, ``late_stable``: requests under way
+    ``tallies``: one for each asked-for measure. ``late_canary``, ``late_stable``: requests under way
     that were so already at the baseline. ``covered``: enough of the fleet answered to speak for it.
+    ``requests``: the completed ones of both arms, whatever became of them.
     """
 
     tallies: tuple[Tally, ...]
     late_canary: int
     late_stable: int
     covered: bool
+    requests: Tally
 
     @property
     def canary_n(self) -> int:
-        """Completed canary requests, whatever the codes asked for."""
-        return self.tallies[0].canary_n
+        """Completed canary requests."""
+        return self.requests.canary_n
 
     @property
     def total(self) -> int:
         """Completed requests of both arms."""
-        return self.tallies[0].canary_n + self.tallies[0].stable_n
+        return self.requests.canary_n + self.requests.stable_n
+
+
+class Span(NamedTuple):
+    """One series, and the one that it is counted from; ``None`` when it can only be a baseline itself."""
+
+    new: Series
+    old: Series | None
 
 
 def increment(
     before: Sample | None,
     after: Sample,
     arms: tuple[str, str],
-    codes: Iterable[tuple[str, ...]],
+    measures: Iterable[Measure],
     elapsed: float | None,
 ) -> Increment:
-    """What happened between two samples. ``arms``: (stable, canary); ``codes``: what is bad, per check."""
-    old = {(series.proxy, series.backend): series for series in before.series} if before else {}
-    moves = [
-        (series, _since(old.get((series.proxy, series.backend)), series, elapsed)) for series in after.series
-    ]
+    """What happened between two samples. ``arms``: (stable, canary); ``measures``: what is bad."""
+    old = _by_key(before)
+    spans = [Span(new, _since(old.get((new.proxy, new.backend)), new, elapsed)) for new in after.series]
     seconds = elapsed or 0.0
+    bands: list[_Band] | None = None
+    tallies = []
+    for measure in measures:
+        match measure:
+            case Errors():
+                tallies.append(_failed(spans, arms, measure.counted, seconds))
+            case Latency():
+                bands = _bands(spans, elapsed) if bands is None else bands
+                tallies.append(_slow(bands, arms, measure.over, seconds))
+            case Query():
+                tallies.append(_queried(before, after, arms, measure, seconds))
     return Increment(
-        tuple(_tally(moves, arms, wanted, seconds) for wanted in codes),
-        late_canary=_late(moves, arms[1]),
-        late_stable=_late(moves, arms[0]),
+        tuple(tallies),
+        late_canary=_late(spans, arms[1]),
+        late_stable=_late(spans, arms[0]),
         covered=_covered(before, after),
+        requests=_failed(spans, arms, (), seconds),
     )
 
 
-def baseline(before: Sample | None, after: Sample) -> Sample:
+def baseline(before: Sample | None, after: Sample, elapsed: float | None = None) -> Sample:
     """What to difference against next: the newest of each series, also of proxies that are silent now."""
-    fresh = {(series.proxy, series.backend) for series in after.series}
-    kept = (
-        series for series in (before.series if before else ()) if (series.proxy, series.backend) not in fresh
-    )
+    old = _by_key(before)
+    fresh = tuple(_kept(old.get((new.proxy, new.backend)), new, elapsed) for new in after.series)
     silent = {name for name, _ in after.silent}
+    gone = old.keys() - {(series.proxy, series.backend) for series in fresh}
+    kept = (series for key, series in old.items() if key in gone and series.proxy in silent)
     rates = before.rates if before and silent else _rates(after)
-    return Sample((*(one for one in kept if one.proxy in silent), *after.series), after.silent, rates)
+    return Sample((*kept, *fresh), after.silent, rates, after.queries)
+
+
+def _by_key(sample: Sample | None) -> dict[tuple[str, str], Series]:
+    return {(series.proxy, series.backend): series for series in sample.series} if sample else {}
+
+
+def _kept(old: Series | None, new: Series, elapsed: float | None) -> Series:
+    """A series as the next one is counted from it: with who waits already, and with the old histogram where
+    the new one is torn, so that nothing of it is lost.
+    """
+    if not new.edges and not new.active:
+        return new
+    since = _since(old, new, elapsed)
+    if since is None:
+        return new
+    late = _waiting(Span(new, since)) if elapsed is not None and new.edges else 0
+    edges = since.edges if _is_torn(since.edges, new.edges) else new.edges
+    if not late and edges is new.edges:
+        return new
+    return replace(new, edges=edges, late=late, age=elapsed or 0.0)
+
+
+def _is_torn(old: tuple[tuple[float, int], ...], new: tuple[tuple[float, int], ...]) -> bool:
+    """Was the new one of two histograms told while it was added to? Not if it is another one by now."""
+    return len(old) == len(new) > 0 and old[-1][1] <= new[-1][1] and _difference(old, new) is None
 
 
 def _rates(sample: Sample) -> tuple[tuple[str, float], ...]:
@@ -114,30 +176,158 @@ def _bad(series: Series, codes: tuple[str, ...]) -> int:
     return sum(counts.get(code, 0) for code in codes)
 
 
-def _tally(
-    moves: Iterable[tuple[Series, Series | None]],
-    arms: tuple[str, str],
-    codes: tuple[str, ...],
-    seconds: float,
-) -> Tally:
+def _sum(counts: Iterable[tuple[str, int, int]], arms: tuple[str, str], seconds: float) -> Tally:
+    """Of (backend, n, x), those of the two arms."""
     n = dict.fromkeys(arms, 0)
     x = dict.fromkeys(arms, 0)
-    for new, old in moves:
-        if old is None or new.backend not in n or not _comparable(old, codes):
-            continue
-        completed = new.completed - old.completed
-        n[new.backend] += completed
-        x[new.backend] += min(completed, max(0, _bad(new, codes) - _bad(old, codes)))
+    for backend, total, bad in counts:
+        if backend in n:
+            n[backend] += total
+            x[backend] += bad
     stable, canary = arms
     return Tally(n[canary], x[canary], n[stable], x[stable], seconds)
 
 
-def _late(moves: Iterable[tuple[Series, Series | None]], arm: str) -> int:
-    return sum(
-        max(0, new.active - (new.started - old.started))
-        for new, old in moves
-        if old is not None and new.backend == arm
+def _failed(spans: Iterable[Span], arms: tuple[str, str], codes: tuple[str, ...], seconds: float) -> Tally:
+    return _sum(
+        (
+            (
+                new.backend,
+                new.completed - old.completed,
+                min(new.completed - old.completed, max(0, _bad(new, codes) - _bad(old, codes))),
+            )
+            for new, old in spans
+            if old is not None and _comparable(old, codes)
+        ),
+        arms,
+        seconds,
     )
+
+
+def _late(spans: Iterable[Span], arm: str) -> int:
+    return sum(_waiting(span) for span in spans if span.new.backend == arm)
+
+
+def _waiting(span: Span) -> int:
+    """Requests under way since before the old one of the two, at least."""
+    return 0 if span.old is None else max(0, span.new.active - (span.new.started - span.old.started))
+
+
+# --- latency -------------------------------------------------------------------------------------
+
+
+def edge_at(edges: Iterable[float], over: float) -> float | None:
+    """The least edge that is not below ``over``: what is slower than it is slower than ``over``."""
+    return min((edge for edge in edges if over <= edge < math.inf), default=None)
+
+
+class _Band(NamedTuple):
+    """The answers of one series since the last look, by edge; who waits now, and for how long at least; who
+    did so at the last look and was counted then.
+    """
+
+    backend: str
+    grown: Mapping[float, int]
+    late: int
+    age: float
+    told: int
+    told_age: float
+
+
+def _bands(spans: Sequence[Span], elapsed: float | None) -> list[_Band]:
+    """Of each series whose histogram can be believed: Envoy prints one while it still adds to it."""
+    found = []
+    for span in spans:
+        grown = None if span.old is None else _grown(span.old, span.new)
+        if grown is not None and span.old is not None:
+            late = _waiting(span) if elapsed is not None else 0
+            found.append(_Band(span.new.backend, grown, late, elapsed or 0.0, span.old.late, span.old.age))
+    return found
+
+
+def _grown(old: Series, new: Series) -> dict[float, int] | None:
+    """By edge, how many answers of at most so many milliseconds came; ``None`` when that cannot be said: one
+    of the two was not told, the edges are others now, or the counts do not rise with the edges.
+    """
+    if not new.edges or not (old.edges or old is _ZERO):
+        return None
+    return _difference(old.edges or ((math.inf, 0),), new.edges)
+
+
+def _difference(
+    old: tuple[tuple[float, int], ...], new: tuple[tuple[float, int], ...]
+) -> dict[float, int] | None:
+    before = dict(old)
+    if before.get(math.inf) == 0:
+        grown = dict(new)
+    elif before.keys() == {edge for edge, _ in new}:
+        grown = {edge: count - before[edge] for edge, count in new}
+    else:
+        return None
+    counts = [0, *grown.values()]
+    return grown if all(low <= high for low, high in pairwise(counts)) else None
+
+
+def _slow(bands: Iterable[_Band], arms: tuple[str, str], over: float | None, seconds: float) -> Tally:
+    if over is None:
+        return Tally(seconds=seconds)
+    return _sum((_slower(band, over) for band in bands), arms, seconds)
+
+
+def _slower(band: _Band, over: float) -> tuple[str, int, int]:
+    """(backend, answers, those slower than the edge): who waits is slow already, and is not counted again
+    when the answer comes. Who never gets one stays counted.
+    """
+    edge = edge_at(band.grown, over)
+    if edge is None:
+        return band.backend, 0, 0
+    total = band.grown[math.inf]
+    late = band.late if edge <= 1000 * band.age else 0
+    late -= band.told if edge <= 1000 * band.told_age else 0
+    n = max(0, total + late)
+    return band.backend, n, min(n, max(0, total - band.grown[edge] + late))
+
+
+# --- the operator's queries ----------------------------------------------------------------------
+
+
+def _queried(
+    before: Sample | None, after: Sample, arms: tuple[str, str], query: Query, seconds: float
+) -> Tally:
+    old = {(each.query, each.backend, each.instance): each for each in before.queries} if before else {}
+    counts = []
+    for new in after.queries:
+        if new.query == query.name:
+            was = old.get((new.query, new.backend, new.instance))
+            counts.append((new.backend, *_gained(was, new, query.over)))
+    return _sum(counts, arms, seconds)
+
+
+def _gained(old: QuerySeen | None, new: QuerySeen, over: float | None) -> tuple[int, int]:
+    """(n, x) that one instance adds. A gauge's reading counts once; one that is no number is none."""
+    match new:
+        case GaugeSeen(value=value, at=at):
+            known = isinstance(old, GaugeSeen) and at <= old.at
+            if known or over is None or math.isnan(value):
+                return 0, 0
+            return 1, int(value > over)
+        case RatioSeen(bad=bad, total=total):
+            if not isinstance(old, RatioSeen) or over is not None:
+                return 0, 0
+            if total < old.total:  # began anew: what it shows now is a lower bound of both
+                return total, min(total, bad)
+            if bad < old.bad:
+                return 0, 0
+            return total - old.total, min(total - old.total, bad - old.bad)
+
+
+# --- coverage ------------------------------------------------------------------------------------
+
+
+def counted(checks: Iterable[Check]) -> tuple[str, ...]:
+    """The names under which a source counts what these checks call failed."""
+    errors = (check.of for check in checks)
+    return tuple(sorted({name for each in errors if isinstance(each, Errors) for name in each.counted}))
 
 
 def _covered(before: Sample | None, after: Sample) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from rollout.core import judge, ladder
+from rollout.core import judge, ladder, noise
 from rollout.core.forecast import rung_words
 from rollout.core.model import (
     NOTHING,
@@ -92,10 +92,20 @@ def _seen(state: State) -> Iterator[str]:
             yield f"Rejected before: {', '.join(map(str, rejected))}."
         return
     if ramp.counts and ladder.weight_of(ramp.rung, ramp.policy) != NOTHING:
-        yield f"{_counted(ramp.counts[0])}."
+        yield f"{_counted(ramp.counts[ramp.policy.analysis.main])}."
         yield f"Odds against the canary are {odds(odds_of(ramp))}; {judge.ODDS:.0f} : 1 sends it home."
+        yield _noise(ramp)
     if ramp.clock.blind:
         yield f"There was no evidence for the last {span(ramp.clock.blind)}."
+
+
+def _noise(ramp: Ramping) -> str:
+    known, phi = ramp.noise, noise.factor(ramp.noise, 0, ladder.weight_of(ramp.rung, ramp.policy))
+    if not known.factors:
+        return f"Evidence counts {1 / phi:.0%}: how noisy the service is by itself is not known yet."
+    if phi == 1.0:
+        return f"The service is no noisier than chance ({known.minutes} minutes of its history)."
+    return f"Evidence counts {1 / phi:.0%}: so noisy was the service by itself in {known.minutes} minutes."
 
 
 def _counted(counts: Tally) -> str:

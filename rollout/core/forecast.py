@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from rollout.core import judge, ladder, schedule
+from rollout.core import bets, judge, ladder, schedule
 from rollout.core.model import (
     EVERYTHING,
     Comparison,
@@ -145,7 +145,7 @@ def _place(index: int, here: Rung | None, *, left_out: bool, done: bool) -> Plac
 
 
 def _after_probe(state: Ramping, weight: Weight, passed: float) -> Forecast:
-    step = state.evidence[0].step
+    step = state.evidence[state.policy.analysis.main].step
     missing = ladder.PROBE_LEAST - step.canary_n
     needs = (
         f"at least {ladder.PROBE_LEAST} canary requests were completed ({count(step.canary_n)} so far)",
@@ -161,19 +161,25 @@ def _after_bake(state: Ramping, rung: Stage, weight: Weight, passed: float) -> F
         step = evidence.step
         waits.append(_wait(check.min_requests - step.canary_n, step.canary_n, step.seconds, passed))
         if isinstance(check, Comparison):
-            waits.append(_wait(judge.LEAST_STABLE - step.stable_n, step.stable_n, step.seconds, passed))
+            waits.append(_wait(bets.LEAST_STABLE - step.stable_n, step.stable_n, step.seconds, passed))
+            lacking = judge.lacks(step, ladder.margin_of(rung, state.policy))
+            waits.append(_wait(lacking, step.canary_n, step.seconds, passed))
     known = [wait for wait in waits if wait is not None]
-    return Forecast(weight, max(known), tuple(_needs(state)), exact=len(known) == len(waits))
+    return Forecast(weight, max(known), tuple(_needs(state, rung)), exact=len(known) == len(waits))
 
 
-def _needs(state: Ramping) -> Iterator[str]:
-    findings = tuple(map(judge.find, state.policy.analysis.checks, state.evidence))
+def _needs(state: Ramping, rung: Stage) -> Iterator[str]:
+    findings = judge.findings(state.policy.analysis.checks, state.evidence)
     least = max(finding.check.min_requests for finding in findings)
     canary = min(finding.step.canary_n for finding in findings)
     yield f"at least {count(least)} canary requests were counted ({count(canary)} so far)"
     for finding in findings:
-        if isinstance(finding.check, Comparison) and finding.step.stable_n < judge.LEAST_STABLE:
-            yield f"at least {judge.LEAST_STABLE} of stable ({count(finding.step.stable_n)} so far)"
+        if isinstance(finding.check, Comparison) and finding.step.stable_n < bets.LEAST_STABLE:
+            yield f"at least {bets.LEAST_STABLE} of stable ({count(finding.step.stable_n)} so far)"
+    margin = ladder.margin_of(rung, state.policy)
+    compared = [finding.step for finding in findings if isinstance(finding.check, Comparison)]
+    if margin is not None and (lacking := max((judge.lacks(step, margin) for step in compared), default=0)):
+        yield f"{count(lacking)} more without an error rule out that it fails {margin:.0%} more"
     worst = max(finding.odds for finding in findings)
     yield f"the odds against it are at most {judge.CALM:g} : 1 (now {odds(worst)})"
     for finding in findings:

@@ -14,6 +14,10 @@ PROBE_REQUESTS = 10.0
 PROBE_LEAST = 5
 """Completed canary requests without which a probe's look is silence."""
 
+FIRST_MARGIN, NEXT_MARGIN = 0.20, 0.05
+"""Faults (of the canary, beyond twice stable's share) that the first step, and each after it, must rule out
+before weight rises (ANALYSIS 3.8)."""
+
 
 def weight_of(rung: Rung, policy: Policy) -> Weight:
     """What the canary may have on this rung."""
@@ -30,6 +34,15 @@ def weight_of(rung: Rung, policy: Policy) -> Weight:
 def bake_of(rung: Rung, policy: Policy) -> float:
     """Seconds to bake on this rung; a probe needs a good look instead."""
     return policy.steps[rung.step].bake if isinstance(rung, Stage) else 0.0
+
+
+def margin_of(stage: Stage, policy: Policy) -> float | None:
+    """The share of requests by which a canary must be proved not to fail more, to rise from this step;
+    ``None``: the last of several asks for no more than its bake.
+    """
+    if stage.step == 0:
+        return FIRST_MARGIN
+    return NEXT_MARGIN if stage.step + 1 < len(policy.steps) else None
 
 
 def first(policy: Policy, rate: float, look: float, resolution: int, *, fast: bool) -> Rung:

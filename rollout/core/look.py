@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from rollout.core import judge
+from rollout.core import judge, latency, noise
 from rollout.core.convergence import follow, lag, ready
 from rollout.core.counters import Increment, baseline, increment, tells_late
 from rollout.core.ladder import weight_of
 from rollout.core.model import (
+    EVERYTHING,
     NOTHING,
+    Check,
     Clock,
+    Evidence,
     Fact,
+    LatencyEvidence,
+    Measure,
     MeshSeen,
     Observation,
     Policy,
@@ -69,7 +75,7 @@ class Look:
     @property
     def facts(self) -> dict[str, Fact]:
         """The numbers that any reason about this look may rest on."""
-        counts = self.state.counts[0]
+        counts = self.state.counts[self.state.policy.analysis.main]
         return {
             "name": self.state.policy.name,
             "stable": str(self.state.past.stable),
@@ -92,18 +98,20 @@ def tell(counts: Tally) -> str:
 
 def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Look:
     """Count what happened since the last look and ask the judge."""
+    if seen.noise.factors:
+        state = replace(state, noise=seen.noise)
     lacking = _lag(state, seen)
     sample, counted, newest = seen.sample, None, state.baseline
     if isinstance(sample, Sample):
         arms = (state.past.stable.backend, state.canary.backend)
-        codes = (check.codes for check in state.policy.analysis.checks)
-        counted = increment(state.baseline, sample, arms, codes, seen.elapsed)
-        newest = baseline(state.baseline, sample)
+        measures = (measure for group in _measures(state) for measure in group)
+        counted = increment(state.baseline, sample, arms, measures, seen.elapsed)
+        newest = baseline(state.baseline, sample, seen.elapsed)
         state = _fed(state, counted, seen, carried=not lacking)
     silence = _silence(state, counted, seen)
     clock = _tick(state, counted, seen, silence=bool(silence), carried=not lacking)
     state = replace(state, clock=clock, baseline=newest)
-    findings = tuple(map(judge.find, state.policy.analysis.checks, state.evidence))
+    findings = judge.findings(state.policy.analysis.checks, state.evidence)
     return Look(state, asked, seen, findings, counted, silence, lacking)
 
 
@@ -116,24 +124,64 @@ def _lag(state: Ramping, seen: Observation) -> str:
     return lag(seen.mesh, Split.between(state.past.stable.backend, state.canary.backend, weight))
 
 
+def _measures(state: Ramping) -> tuple[tuple[Measure, ...], ...]:
+    """For each check what has to be counted: one thing, or one for each edge of a comparison of latencies."""
+    return tuple(
+        latency.measures(evidence) if isinstance(evidence, LatencyEvidence) else (check.of,)
+        for check, evidence in zip(state.policy.analysis.checks, state.evidence, strict=True)
+    )
+
+
 def _fed(state: Ramping, counted: Increment, seen: Observation, *, carried: bool) -> Ramping:
-    checks = state.policy.analysis.checks
-    late = isinstance(seen.sample, Sample) and tells_late(state.baseline, seen.sample)
+    assert isinstance(seen.sample, Sample)  # noqa: S101 - it was counted
+    late = tells_late(state.baseline, seen.sample)
     proof = carried and state.clock.carried and not late  # another weight may have sent what is told late
     weight = weight_of(state.rung, state.policy)
     flows = proof and weight != NOTHING and not seen.observe
-    timed = counted.tallies[0] if seen.elapsed is not None else Tally()
-    evidence = tuple(  # the bets begin with the first weight
-        judge.add(check, evidence, tally, proof=proof)
-        for check, evidence, tally in zip(checks, state.evidence, counted.tallies, strict=True)
-    )
+    timed = counted.requests if seen.elapsed is not None else Tally()
+    bets = not isinstance(state.rung, Waiting)  # they begin with the first weight
+    tallies = iter(counted.tallies)
+    evidence, counts = [], []
+    judged = zip(state.policy.analysis.checks, state.evidence, state.counts, strict=True)
+    for number, (check, old, before) in enumerate(judged):
+        fed = _Fed(tallies, noise.factor(state.noise, number, weight), weight < EVERYTHING, proof, bets)
+        new, total = _judged(check, old, before, fed)
+        if isinstance(new, LatencyEvidence):
+            new = latency.settle(new, seen.sample, state.past.stable.backend)
+        evidence.append(new)
+        counts.append(total)
     return replace(
         state,
         clock=replace(state.clock, pace=state.clock.pace + timed),
-        evidence=state.evidence if isinstance(state.rung, Waiting) else evidence,
-        counts=tuple(before + tally for before, tally in zip(state.counts, counted.tallies, strict=True)),
+        evidence=tuple(evidence),
+        counts=tuple(counts),
         flow=follow(state.flow, counted, weight) if flows else state.flow,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fed:
+    """What a look feeds a check's evidence: its tallies are the next ones; the rest as ``judge.add`` says.
+    ``bets``: the canary has had a weight.
+    """
+
+    tallies: Iterator[Tally]
+    phi: float
+    control: bool
+    proof: bool
+    bets: bool
+
+
+def _judged(check: Check, evidence: Evidence, counts: Tally, fed: _Fed) -> tuple[Evidence, Tally]:
+    """A check's evidence and counts with this look's, of which it takes its own."""
+    if not isinstance(evidence, LatencyEvidence):
+        look = next(fed.tallies)
+        if fed.bets:
+            evidence = judge.add(check, evidence, look, proof=fed.proof, phi=fed.phi, control=fed.control)
+        return evidence, counts + look
+    looks = [next(fed.tallies) for _ in evidence.edges or ()]
+    evidence = latency.add(evidence, looks, phi=fed.phi, proof=fed.proof, bets=fed.bets)
+    return evidence, evidence.worst.counts if evidence.worst else counts
 
 
 def _silence(state: Ramping, counted: Increment | None, seen: Observation) -> str:
@@ -142,6 +190,8 @@ def _silence(state: Ramping, counted: Increment | None, seen: Observation) -> st
     assert counted is not None  # noqa: S101 - a sample was counted
     if not counted.covered:
         return "too few proxies answer: " + "; ".join(f"{name}: {why}" for name, why in seen.sample.silent)
+    if seen.sample.missing:
+        return "; ".join(f"{what}: {why}" for what, why in seen.sample.missing)
     if weight_of(state.rung, state.policy) == NOTHING:
         return ""
     quiet = 0.0 if _speaks(state, counted) else state.clock.quiet + (seen.elapsed or 0.0)
@@ -166,7 +216,7 @@ def _tick(
     unready = clock.unready if isinstance(mesh, Unseen) else 0.0
     if isinstance(mesh, MeshSeen) and ready(mesh, state.canary.backend) == 0:
         unready = clock.unready + seconds
-    proven = state.counts[0].canary_n > 0
+    proven = state.counts[state.policy.analysis.main].canary_n > 0
     bakes = carried and clock.carried and proven and not silence and state.flow.follows
     return Clock(
         baked=clock.baked + (min(seconds, BAKED_LOOKS * seen.look) if bakes else 0.0),

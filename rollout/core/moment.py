@@ -84,7 +84,7 @@ def stable_of(state: State | None) -> Revision | None:
 def odds_of(ramp: Ramping) -> float:
     """The worst odds against the canary."""
     checks = ramp.policy.analysis.checks
-    return max(judge.find(*pair).odds for pair in zip(checks, ramp.evidence, strict=True))
+    return max(finding.odds for finding in judge.findings(checks, ramp.evidence))
 
 
 def seen_of(decision: Decision) -> Weight | None:

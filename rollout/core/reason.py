@@ -59,6 +59,21 @@ class Reason(Enum):
     )
     BAKING = (Level.EVENT, "baking at {weight}: {baked:.0f} of {bake:.0f} s; {tally}")
     TOO_FEW = (Level.EVENT, "{requests} of {needed} {arm} requests seen at {weight}; {tally}")
+    UNPROVEN = (
+        Level.EVENT,
+        "{requests} canary requests at {weight} do not yet rule out that it fails {margin:.0%} more: {tally}",
+    )
+    INCONCLUSIVE = (
+        Level.NOTIFY,
+        "no proof either way after {baked:.0f} s at {weight} ({detail}); holding, as the policy says",
+    )
+    PASSED_UNPROVEN = (
+        Level.NOTIFY,
+        (
+            "{before} passed without proof after {baked:.0f} s, as the policy says; nothing speaks against "
+            "{canary}: {tally}; now {weight}"
+        ),
+    )
     OVER_LIMIT_NOW = (
         Level.EVENT,
         "canary fails {canary_share:.2%}, over {limit:.2%}; too little to go back, too much to rise",
@@ -135,6 +150,10 @@ class Reason(Enum):
         ),
     )
     NO_DATA_TOO_LONG = (Level.NOTIFY, "no evidence for {blind:.0f} s ({detail}); from {before} to 0 %")
+    INCONCLUSIVE_TOO_LONG = (
+        Level.NOTIFY,
+        "no proof either way after {baked:.0f} s ({detail}); from {before} to 0 %, as the policy says",
+    )
     NEVER_READY = (Level.NOTIFY, "{canary} had no ready endpoint for {total:.0f} s: {detail}")
     LOST_ENDPOINTS = (Level.NOTIFY, "{canary} lost its endpoints: {detail}; from {before} to 0 %")
     ABORTED = (Level.NOTIFY, "aborted by {actor}: {why}; from {before} to 0 %")

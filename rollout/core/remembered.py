@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 
 from rollout.core.asked import Policy, Revision, Route
-from rollout.core.seen import Sample
+from rollout.core.seen import UNHEARD, Noise, Sample
 from rollout.core.traffic import NOTHING, Split, Weight
 
 
@@ -48,9 +48,24 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """What stable failed since the canary's first weight, for when it has no traffic left: counts, its
+    ``worst`` share in a minute, and the minute that is being counted.
+    """
+
+    stable_n: int = 0
+    stable_x: int = 0
+    worst: float = 0.0
+    window_n: int = 0
+    window_x: int = 0
+    window_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ComparisonEvidence:
-    """State of a ``Comparison``: its two bets, each with the block it is gathering, stable's latest
-    blocks (newest last), and the counts that prove the present rung.
+    """State of a ``Comparison``: its bets; the blocks that the mixture (with the betting bet) and the gross
+    bet are gathering; stable's latest blocks (newest last); the counts that prove the present rung; seconds
+    since the first weight, and what stable was like in them.
     """
 
     mixture: Bet
@@ -59,6 +74,10 @@ class ComparisonEvidence:
     gross_block: Tally = Tally()
     recent: tuple[Tally, ...] = ()
     step: Tally = Tally()
+    betting: Bet = Bet(1.0, (0.0,) * 4)
+    guard: Bet = Bet(1.0, (0.0,) * 4)
+    age: float = 0.0
+    control: Control = Control()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +91,42 @@ class LimitEvidence:
     step: Tally = Tally()
 
 
-Evidence = ComparisonEvidence | LimitEvidence
+@dataclass(frozen=True, slots=True)
+class EdgeEvidence:
+    """State of a latency comparison at one edge (milliseconds): its bet with the block it is gathering, the
+    counts that prove the present rung, and all that was counted since its write. ``x``: slower than the edge.
+    """
+
+    edge: float
+    bet: Bet
+    block: Tally = Tally()
+    step: Tally = Tally()
+    counts: Tally = Tally()
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyEvidence:
+    """State of a ``Comparison`` of latencies: one bet for each edge, chosen by what stable showed before.
+
+    ``None`` until that is known; empty when no edge of the buckets tells slow from quick. ``age``: seconds
+    since the first weight.
+    """
+
+    edges: tuple[EdgeEvidence, ...] | None = None
+    age: float = 0.0
+
+    @property
+    def step(self) -> Tally:
+        """The counts that prove the present rung, at the edge that speaks most against the canary."""
+        return self.worst.step if self.worst else Tally()
+
+    @property
+    def worst(self) -> EdgeEvidence | None:
+        """The edge that speaks most against the canary; the lowest of equals."""
+        return max(self.edges, key=lambda each: each.bet.evidence) if self.edges else None
+
+
+Evidence = ComparisonEvidence | LimitEvidence | LatencyEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +285,7 @@ class Ramping:
 
     ``counts``: for each check, all that was counted since this rung's write. ``fast``: a return to a known
     revision goes from the probe straight to the last step. ``baseline``: what to difference against next.
+    ``noise``: the newest that is known.
     """
 
     past: Past
@@ -248,6 +303,7 @@ class Ramping:
     paused: Paused | None = None
     haste: Haste = Haste.NONE
     drift: Drift = Drift()
+    noise: Noise = UNHEARD
 
 
 class Cause(Enum):
@@ -262,6 +318,7 @@ class Cause(Enum):
     WITHDRAWN = "withdrawn"
     REVERTED = "reverted"
     CHANGED = "changed"
+    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)

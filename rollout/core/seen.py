@@ -57,7 +57,12 @@ class Series:
 
     ``started`` counts requests sent on, ``completed`` those answered (every attempt, also the proxy's own
     answers for a backend that failed it), ``active`` those under way now, ``codes`` the completed ones
-    by asked-for code or class (``5xx``, ``429``). ``uptime`` is the proxy's age in seconds, if it tells.
+    by asked-for code or class (``5xx``, ``429``), failed calls (``grpc``) or connections (``tcp``: then
+    connections are what is counted everywhere). ``uptime`` is the proxy's age in seconds, if it tells.
+    ``edges``: how many answers took at most so many milliseconds, in rising order, the last edge infinite;
+    that one alone while there was no answer yet, none at all when it was not asked for or is not told.
+
+    Of what is kept to difference against: ``late`` requests were under way for at least ``age`` seconds.
     """
 
     proxy: str
@@ -67,6 +72,34 @@ class Series:
     active: int
     codes: tuple[tuple[str, int], ...]
     uptime: float | None = None
+    edges: tuple[tuple[float, int], ...] = ()
+    late: int = 0
+    age: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RatioSeen:
+    """What a named query counts of one backend at one instance: raw, cumulative, from one scrape."""
+
+    query: str
+    backend: str
+    instance: str
+    bad: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class GaugeSeen:
+    """What a named query read of one backend at one instance, and when (seconds since 1970)."""
+
+    query: str
+    backend: str
+    instance: str
+    value: float
+    at: float
+
+
+QuerySeen = RatioSeen | GaugeSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +107,30 @@ class Sample:
     """All series of one rollout from one read, and the proxies that did not answer: (name, why).
 
     ``rates``, of what is kept to difference against: each proxy's requests per second over its life, as they
-    were when none was silent.
+    were when none was silent. ``queries``: what the operator's named queries showed. ``missing``: what was
+    asked for and cannot be seen here, and why: ``latency``, ``grpc``, a query's name; the rest is judged.
     """
 
     series: tuple[Series, ...]
     silent: tuple[tuple[str, str], ...] = ()
     rates: tuple[tuple[str, float], ...] = ()
+    queries: tuple[QuerySeen, ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """By how much more than by chance two equal arms of a service differ (phi; 1: not at all), as so many
+    ``minutes`` of stable's history showed it. ``factors``: for each check, pairs of the canary's share of
+    traffic and phi; none while too little is known.
+    """
+
+    minutes: int = 0
+    factors: tuple[tuple[tuple[float, float], ...], ...] = ()
+
+
+UNHEARD = Noise()
+"""Nothing is known of it."""
 
 
 class Verb(Enum):
@@ -122,7 +173,8 @@ class Observation:
     """Everything one look knows. ``elapsed``: monotonic seconds since this rollout's last look, ``None``
     when that cannot be said (first look after a start, a clock anomaly): no time is counted then.
     ``look``: seconds between looks in force. ``epoch``: of this process. ``unwritten``: the write of the pass
-    before is known not to have happened. ``observe``: nothing will be written whatever is decided.
+    before is known not to have happened. ``observe``: nothing will be written whatever is decided. ``noise``:
+    of stable, as far as it is known.
     """
 
     now: datetime
@@ -136,3 +188,4 @@ class Observation:
     breaker_open: bool = False
     unwritten: bool = False
     observe: bool = False
+    noise: Noise = UNHEARD

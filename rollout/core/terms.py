@@ -10,9 +10,13 @@ from rollout.core.model import (
     Check,
     Comparison,
     Evidence,
+    Inconclusive,
+    Latency,
     Limit,
+    Measure,
     OnSilence,
     Policy,
+    Query,
     Ramping,
     Step,
     Tally,
@@ -76,15 +80,32 @@ def _analysis_no_looser(old: Analysis, new: Analysis) -> bool:
         and (new.look or DEFAULT_LOOK) <= (old.look or DEFAULT_LOOK)
         and new.no_data.hold <= old.no_data.hold
         and (new.no_data.then == old.no_data.then or new.no_data.then is OnSilence.ROLLBACK)
+        and _FIRMER.index(new.inconclusive) >= _FIRMER.index(old.inconclusive)
         and all(any(_no_looser(check, other) for other in new.checks) for check in old.checks)
     )
 
 
+_FIRMER = (Inconclusive.PROMOTE, Inconclusive.HOLD, Inconclusive.ROLLBACK)
+
+
 def _no_looser(old: Check, new: Check) -> bool:
+    if new.min_requests < old.min_requests:
+        return False
     match old, new:
         case Comparison(), Comparison():
-            return old.codes == new.codes and new.min_requests >= old.min_requests
+            return old.of == new.of
         case Limit(), Limit():
-            return old.codes == new.codes and new.min_requests >= old.min_requests and new.max <= old.max
+            return new.max <= old.max and _covers(old.of, new.of)
         case _:
             return False
+
+
+def _covers(old: Measure, new: Measure) -> bool:
+    """Is all that was bad still bad?"""
+    match old, new:
+        case Latency(over=float(before)), Latency(over=float(now)):
+            return now <= before
+        case Query(over=float(before)), Query(over=float(now)):
+            return old.name == new.name and now <= before
+        case _:
+            return old == new

@@ -17,6 +17,7 @@ from datetime import timedelta
 from rollout.core.model import Steady, Unadopted
 from rollout.core.reason import Reason
 from rollout.core.schedule import opens
+from rollout.engine import history
 from rollout.engine.engine import Engine
 from rollout.engine.outbox import Postman
 from rollout.engine.rollout import Rollout
@@ -174,6 +175,7 @@ class Daemon:
             timetable.every(f"source {source.name}", source.poll, poll, first=now, jitter=early)
         for sink in self._postman.sinks:
             timetable.every(f"sink {sink}", SWEEP, functools.partial(self._postman.carry, sink))
+        timetable.every("history", history.EVERY, self._engine.look_back, first=now)
         timetable.every("house", HOUSEKEEPING, self._keep_house, first=now + AFTER_START)
         timetable.start()
 

@@ -28,6 +28,7 @@ from rollout.core.schedule import next_look, ripe_in
 from rollout.engine.breaker import Breaker
 from rollout.engine.catalogue import Catalogue, Taken, is_clash, owners, refuse, take
 from rollout.engine.gather import Gatherer
+from rollout.engine.history import History
 from rollout.engine.narrate import alerts_of, source_alert
 from rollout.engine.reconcile import reconcile
 from rollout.engine.rollout import Rollout
@@ -75,9 +76,7 @@ class Engine:
 
     def __init__(self, settings: Settings, outside: Outside, remembered: Remembered, shout: Shout) -> None:
         clock, journal, sources = outside.clock, outside.journal, outside.sources
-        self.settings = settings
-        self.clock = clock
-        self.journal = journal
+        self.settings, self.clock, self.journal = settings, clock, journal
         self.rollouts: dict[str, Rollout] = {}
         self.freezes = {freeze.name: freeze for freeze in remembered.freezes}
         self.catalogue = Catalogue()
@@ -103,6 +102,7 @@ class Engine:
             remembered.epoch,
             settings.observe,
             self._breaker,
+            History(outside.metrics, clock),
             self.holds,
             shout,
         )
@@ -156,6 +156,10 @@ class Engine:
             del self.rollouts[name]
         self.changed(rollout)
         return decision
+
+    async def look_back(self) -> None:
+        """Read what every stable did since the last time."""
+        await self.world.history.read(tuple(self.rollouts.values()))
 
     def look_soon(self, rollout: Rollout) -> None:
         """Something new was said: look now, or again if a look is under way."""

@@ -27,6 +27,7 @@ from rollout.core.model import (
 )
 from rollout.core.reason import Level, Reason
 from rollout.core.schedule import look_interval
+from rollout.engine.gather import about
 from rollout.engine.narrate import alerts_of, common_cause, said
 from rollout.engine.rollout import Rollout
 from rollout.engine.world import World
@@ -92,6 +93,7 @@ async def observe(rollout: Rollout, world: World) -> Observation:
         breaker_open=world.breaker.is_open(monotonic),
         unwritten=rollout.unwritten,
         observe=world.observe or (isinstance(rollout.asked, Policy) and rollout.asked.observe),
+        noise=world.history.noise(rollout),
     )
 
 
@@ -139,7 +141,7 @@ def _question(rollout: Rollout) -> Question | None:
     checks = [
         check for policy in (*policies, *([asked] if asked else [])) for check in policy.analysis.checks
     ]
-    return Question(arms, tuple(sorted({code for check in checks for code in check.codes})))
+    return about(arms, checks)
 
 
 def _is_homeward(rollout: Rollout, decision: Decision, seen: Observation) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rollout.core.model import Hold
 from rollout.engine.breaker import Breaker
 from rollout.engine.gather import Gatherer
+from rollout.engine.history import History
 from rollout.ports import Alert, Clock, Journal, Mesh
 
 
@@ -27,6 +28,7 @@ class World:
     epoch: int
     observe: bool
     breaker: Breaker
+    history: History
     holds: Callable[[str], tuple[Hold, ...]]
     shout: Callable[[tuple[tuple[str, Alert], ...]], None]
     patience: float = 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rollout.core import model
 from rollout.policy import routes, schema
 
@@ -68,17 +70,40 @@ def _custom(custom: routes.CustomRoute, namespace: str) -> model.Route:
 def _analysis(analysis: schema.Analysis) -> model.Analysis:
     return model.Analysis(
         metrics=analysis.metrics,
-        checks=tuple(_check(check.errors) for check in analysis.checks),
+        checks=tuple(map(_check, analysis.checks)),
         no_data=model.NoDataRule(analysis.no_data.hold, model.OnSilence(analysis.no_data.then)),
         holdback=analysis.holdback,
         look=analysis.look,
+        inconclusive=model.Inconclusive(analysis.on_inconclusive),
     )
 
 
-def _check(errors: schema.Errors) -> model.Check:
+def _check(check: schema.Check) -> model.Check:
     """With ``max`` a limit, without it the comparison with the concurrent stable."""
-    codes = tuple(errors.codes)
-    if errors.max is None:
-        least = errors.min_requests or model.Comparison().min_requests
-        return model.Comparison(codes, least)
-    return model.Limit(errors.max, codes, errors.min_requests or model.Limit(errors.max).min_requests)
+    if "latency" in check.model_fields_set:
+        return _latency(check.latency)
+    if "query" in check.model_fields_set:
+        return _query(check.query)
+    errors = check.errors
+    of = model.Errors(tuple(errors.codes), model.Protocol(errors.protocol))
+    return _held_to(errors.max, of, errors.min_requests)
+
+
+def _latency(latency: schema.Latency) -> model.Check:
+    if latency.max is None or latency.quantile is None:
+        return _held_to(None, model.Latency(), latency.min_requests)
+    return _held_to(round(1.0 - latency.quantile, 9), model.Latency(latency.max), latency.min_requests)
+
+
+def _query(query: schema.Query) -> model.Check:
+    """A share is the most of what a ratio counts, a number the highest level of a gauge."""
+    most, of = query.max, model.Query(query.name)
+    if most is None or most.is_share:
+        return _held_to(most.value if most else None, of, query.min_requests)
+    return _held_to(model.SPIKES, replace(of, over=most.value), query.min_requests or model.SPARSE)
+
+
+def _held_to(most: float | None, of: model.Measure, least: int | None) -> model.Check:
+    if most is None:
+        return model.Comparison(of, least or model.Comparison().min_requests)
+    return model.Limit(most, of, least or model.Limit(most).min_requests)

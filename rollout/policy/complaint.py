@@ -170,6 +170,11 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "last step is not 100",
             "The last step gives the canary all traffic; without it a rollout could never end.",
         ),
+        "RP043": Code(
+            "finer than the mesh",
+            "App Mesh takes whole per cents, and a custom resource what its `total` can express: a weight or "
+            "holdback between two of them could not be written.",
+        ),
         "RP044": Code(
             "absurd error limit",
             "A limit of 100 % or more never fails anything; one of 0 % fails a canary at its first "
@@ -199,11 +204,36 @@ CODES: Mapping[str, Code] = MappingProxyType(
         ),
         "RP052": Code("list too long", "The list has more entries than can be meant."),
         "RP053": Code(
-            "finer than the mesh",
-            "App Mesh takes whole per cents, and a custom resource what its `total` can express: a weight or "
-            "holdback between two of them could not be written.",
+            "quantile out of range",
+            "A limit of latency holds a quantile to `max`: 0.5 is the median, 0.99 lets one request of a "
+            "hundred be slower. Beyond 0.9999 too few requests are left to tell.",
         ),
         "RP054": Code(
+            "not a share, not a level",
+            "The `max` of a query is a share with its sign (`5%`) where the operator's query is a ratio, and "
+            "a plain number (`250`) where it is a gauge.",
+        ),
+        "RP055": Code(
+            "half a limit",
+            "A limit of latency needs both: which `quantile` of the canary's requests, and the `max` it may "
+            "take. Without both the canary is compared with stable.",
+        ),
+        "RP056": Code(
+            "not one question",
+            "Each entry of `checks` asks one question: `errors`, `latency` or `query`. Write one entry for "
+            "each.",
+        ),
+        "RP057": Code(
+            "codes of another protocol",
+            "`codes` are HTTP's. A gRPC call fails by its status, a connection by not being made or by being"
+            " reset: which ones count is not chosen.",
+        ),
+        "RP058": Code(
+            "requests and connections",
+            "A route of `protocol: tcp` is judged by its connections. It has no requests, so there are no "
+            "response codes, no gRPC calls and no latencies to judge beside them.",
+        ),
+        "RP059": Code(
             "failures cannot be seen",
             "A failed gRPC call is an HTTP response 200, and a TCP or TLS route has no responses at all: a "
             "check of HTTP responses would find every canary healthy.",
@@ -230,14 +260,18 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "RP075": Code("unknown source of metrics", "The operator's settings name no such source of metrics."),
         "RP076": Code("unknown sink", "The operator's settings name no such sink of alerts."),
         "RP077": Code(
-            "namespace not allowed",
-            "The operator's settings do not let the mesh's routes in this namespace be moved "
-            "(`meshes.NAME.namespaces`).",
+            "unknown query",
+            "The operator's settings name no such query for this source (`[metrics.NAME.queries]`).",
         ),
         "RP078": Code(
-            "resource not allowed",
-            "The operator's settings do not let a policy declare this kind of resource "
-            "(`meshes.NAME.custom`).",
+            "query of another kind",
+            "A query of two counters is compared with stable, or held to a share (`max: 5%`). A gauge is "
+            "held to a level (`max: 250`): it cannot be compared.",
+        ),
+        "RP079": Code(
+            "not allowed at this mesh",
+            "The operator's settings name the namespaces whose routes may move (`meshes.NAME.namespaces`), "
+            "and the resources that a policy may declare (`meshes.NAME.custom`).",
         ),
         # several documents
         "RP080": Code(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rollout.core.model import FULL
@@ -22,7 +23,8 @@ class Cluster:
 class Limits:
     """What the operator allows: guard rails (seconds, shares, weights out of 10 000), and the names that the
     settings know; ``None`` where that cannot be said. ``clusters``: of the meshes, those that are Kubernetes,
-    with the namespaces and the custom resources that policies may name there.
+    with the namespaces and the custom resources that policies may name there. ``queries``: of each source of
+    metrics, (name, whether it is a gauge).
     """
 
     min_look: float = 1.0
@@ -33,3 +35,4 @@ class Limits:
     clusters: tuple[Cluster, ...] = ()
     metrics: tuple[str, ...] | None = None
     sinks: tuple[str, ...] | None = None
+    queries: Mapping[str, Mapping[str, bool]] | None = None

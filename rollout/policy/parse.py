@@ -22,16 +22,6 @@ from rollout.policy.scalars import GROUP, KIND, closest
 MAX_COMPLAINTS = 100
 
 NOT_HERE: dict[tuple[str, ...], tuple[str, str, str]] = {
-    ("spec", "analysis", "checks", "latency"): (
-        "this version does not judge latency",
-        "remove the line",
-        "errors",
-    ),
-    ("spec", "analysis", "checks", "errors", "protocol"): (
-        "this version reads HTTP responses only",
-        "remove the line",
-        "",
-    ),
     ("spec", "backends"): ("a backend is named as the mesh names it", "write spec.backend", ""),
 }
 """Words of the format that this version cannot do: what to say, what to write, which field they stand for.
@@ -81,16 +71,16 @@ def _policy(document: Document, origin: Origin, guard: Limits | None, found: lis
     if not _ours(document.plain) and ("<<",) not in document.spoiled:
         return None
     faults = list(document.found)
-    policy = None
+    read = None
     try:
-        policy = build(schema.Document.model_validate(document.plain), origin)
+        read = schema.Document.model_validate(document.plain)
     except ValidationError as error:
         faults += _of_shape(document, error)
     for path, fault in rules(document.plain, guard):
         if not _spoiled(document, path):
             faults.append(_placed(document, path, fault))
     found += faults
-    return None if faults else policy
+    return None if faults or read is None else build(read, origin)
 
 
 def _wrapped(plain: object) -> bool:

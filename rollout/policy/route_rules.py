@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rollout.core.model import FULL, Analysis, percent
 from rollout.policy import scalars
 from rollout.policy.complaint import Fault
+from rollout.policy.declared import TOTALS
 from rollout.policy.limits import Cluster, Limits
 from rollout.policy.loader import Path, at, show
 from rollout.policy.scalars import did_you_mean
@@ -57,22 +58,22 @@ def _allowed(plain: object, kind: str, cluster: Cluster) -> Iterator[Finding]:
     there = at(plain, *path) or at(plain, "metadata", "namespace") or "default"
     if isinstance(there, str) and there not in cluster.namespaces:
         allowed = f"allowed: {', '.join(cluster.namespaces)}"
-        yield path, Fault("RP077", f"the operator does not let {cluster.name} touch {show(there)}", allowed)
+        yield path, Fault("RP079", f"the operator does not let {cluster.name} touch {show(there)}", allowed)
     group = str(at(plain, *ROUTE, kind, "apiVersion") or "").rpartition("/")[0]
     declared = f"{at(plain, *ROUTE, kind, 'kind')}.{group}"
     if kind == "custom" and group and declared not in cluster.custom:
         instead = f"have the operator add it to `custom` of the mesh {cluster.name}"
-        yield (*ROUTE, kind, "kind"), Fault("RP078", f"policies may not declare {declared}", instead)
+        yield (*ROUTE, kind, "kind"), Fault("RP079", f"policies may not declare {declared}", instead)
 
 
 def _blind(plain: object) -> Iterator[Finding]:
     """Routes whose failures no check sees."""
     checks = at(plain, "spec", "analysis", "checks")
-    seen = {at(check, "errors", "protocol") for check in checks} if isinstance(checks, list) else set()
+    seen = [at(check, "errors", "protocol") for check in checks] if isinstance(checks, list) else []
     for kind, protocol in PROTOCOLS.items():
         if at(plain, *ROUTE, "gateway", kind) is not None and protocol not in seen:
             what = f"no check sees the failures of a {kind}"
-            yield (*ROUTE, "gateway", kind), Fault("RP054", what, f"write errors: {{protocol: {protocol}}}")
+            yield (*ROUTE, "gateway", kind), Fault("RP059", what, f"write errors: {{protocol: {protocol}}}")
 
 
 def _too_fine(plain: object) -> Iterator[Finding]:
@@ -80,7 +81,7 @@ def _too_fine(plain: object) -> Iterator[Finding]:
     total = at(plain, *ROUTE, "custom", "total")
     if isinstance(at(plain, *ROUTE, "appMesh"), dict):
         total = APP_MESH_TOTAL
-    if total not in scalars.TOTALS or isinstance(total, bool | float):
+    if total not in TOTALS or isinstance(total, bool | float):
         return
     unit = FULL // int(total)
     finest = percent(unit)
@@ -89,7 +90,7 @@ def _too_fine(plain: object) -> Iterator[Finding]:
         weight = _units(at(step, "weight"))
         if weight is not None and weight % unit:
             what = f"weight {weight / 100:g} is finer than this mesh, whose least is {finest}"
-            yield ("spec", "steps", index, "weight"), Fault("RP053", what, "write a multiple of it")
+            yield ("spec", "steps", index, "weight"), Fault("RP043", what, "write a multiple of it")
     path: Path = ("spec", "analysis", "holdback")
     try:
         kept = scalars.holdback(at(plain, *path))
@@ -97,7 +98,7 @@ def _too_fine(plain: object) -> Iterator[Finding]:
         kept = Analysis().holdback
     if kept % unit:
         what = f"holdback {percent(kept)} is finer than this mesh, whose least is {finest}"
-        yield path, Fault("RP053", what, "write a multiple of it")
+        yield path, Fault("RP043", what, "write a multiple of it")
 
 
 def _units(value: object) -> int | None:

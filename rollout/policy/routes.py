@@ -7,9 +7,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
 
-from rollout.policy import scalars
+from rollout.policy import declared, scalars
 from rollout.policy.complaint import Fault
-from rollout.policy.pieces import BackendName, OperatorsName, Piece, Subdomain
+from rollout.policy.pieces import Piece
+from rollout.policy.values import BackendName, OperatorsName, Subdomain
 
 Namespace = Annotated[
     str | None, PlainValidator(scalars.label), WithJsonSchema({"type": "string", "pattern": scalars.LABEL})
@@ -21,20 +22,22 @@ RouteName = Annotated[
 ]
 ApiVersion = Annotated[
     str,
-    PlainValidator(scalars.resource_version),
-    WithJsonSchema({"type": "string", "pattern": scalars.RESOURCE_VERSION}),
+    PlainValidator(declared.resource_version),
+    WithJsonSchema({"type": "string", "pattern": declared.RESOURCE_VERSION}),
 ]
-Key = Annotated[str, PlainValidator(scalars.key), WithJsonSchema({"type": "string", "pattern": scalars.KEY})]
+Key = Annotated[
+    str, PlainValidator(declared.key), WithJsonSchema({"type": "string", "pattern": declared.KEY})
+]
 Targets = Annotated[
-    str, PlainValidator(scalars.targets), WithJsonSchema({"type": "string", "pattern": scalars.TARGETS})
+    str, PlainValidator(declared.targets), WithJsonSchema({"type": "string", "pattern": declared.TARGETS})
 ]
 Total = Annotated[
-    int, PlainValidator(scalars.total), WithJsonSchema({"type": "integer", "enum": [0, *scalars.TOTALS]})
+    int, PlainValidator(declared.total), WithJsonSchema({"type": "integer", "enum": [0, *declared.TOTALS]})
 ]
 Absent = Annotated[
     int,
-    PlainValidator(scalars.absent),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": scalars.MAX_ABSENT}),
+    PlainValidator(declared.absent),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": declared.MAX_ABSENT}),
 ]
 _GATEWAY_NAMES = "httpRoute", "grpcRoute", "tlsRoute", "tcpRoute"
 GATEWAY_KINDS = "http_route", "grpc_route", "tls_route", "tcp_route"

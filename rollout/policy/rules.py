@@ -25,12 +25,14 @@ _T = TypeVar("_T")
 def rules(plain: object, limits: Limits | None) -> Iterator[Finding]:
     """Everything that is wrong between the fields of a document, or against the guard rails."""
     yield from _lists(plain)
+    yield from _questions(plain)
     yield from _rising(plain)
     yield from _looks(plain)
     yield from route_rules(plain, limits)
     if limits:
         yield from _guard(plain, limits)
         yield from _names(plain, limits)
+        yield from _queries(plain, limits)
 
 
 def _entries(plain: object, *path: str | int) -> list[object]:
@@ -88,6 +90,49 @@ def _covered(plain: object, path: Path) -> Iterator[Finding]:
     for index, code in enumerate(codes):
         if code and not code.endswith("xx") and f"{code[0]}xx" in codes:
             yield (*path, index), Fault("RP049", f"{code} is part of {code[0]}xx already", "remove one")
+
+
+_CHECKS = "spec", "analysis", "checks"
+_ASKED = "errors", "latency", "query"
+"""What a check can ask about."""
+
+
+def _questions(plain: object) -> Iterator[Finding]:
+    """Each check asks one question, whole, and all of them can be asked of one route."""
+    checks: list[tuple[Path, dict[str, object]]] = [
+        ((*_CHECKS, index), check)
+        for index, check in enumerate(_entries(plain, *_CHECKS))
+        if isinstance(check, dict)
+    ]
+    for path, check in checks:
+        asked = [name for name in _ASKED if name in check]
+        if len(asked) > 1:
+            what = f"asks about {' and '.join(asked)} at once"
+            yield (*path, asked[1]), Fault("RP056", what, f"write - {asked[1]}: as an entry of its own")
+        if not check:
+            yield path, Fault("RP056", "asks nothing", "write for example errors: {}")
+        latency, errors = at(check, "latency"), at(check, "errors")
+        if isinstance(latency, dict) and len(given := {"quantile", "max"} & latency.keys()) == 1:
+            lacking = "max: 500ms" if "quantile" in given else "quantile: 0.99"
+            what = f"`{next(iter(given))}` stands alone"
+            yield (*path, "latency", *given), Fault("RP055", what, f"write {lacking} beside it")
+        if isinstance(errors, dict) and errors.get("protocol") in ("grpc", "tcp") and "codes" in errors:
+            what = f"a failure of {errors['protocol']} has no response code"
+            yield (*path, "errors", "codes"), Fault("RP057", what, "remove the line")
+    yield from _connections(checks)
+
+
+def _connections(checks: list[tuple[Path, dict[str, object]]]) -> Iterator[Finding]:
+    """Where connections are judged there are no requests."""
+    protocols = [at(check, "errors", "protocol") for _, check in checks]
+    if "tcp" not in protocols:
+        return
+    for (path, check), protocol in zip(checks, protocols, strict=True):
+        if "latency" in check or ("errors" in check and protocol in (None, "http", "grpc")):
+            asked = "latency" if "latency" in check else "errors"
+            what = "asks about requests, another check of this policy about connections (protocol: tcp)"
+            instead = "remove it" if asked == "latency" else "write protocol: tcp in both, or in none"
+            yield (*path, asked), Fault("RP058", what, instead)
 
 
 def _rising(plain: object) -> Iterator[Finding]:
@@ -160,6 +205,34 @@ def _guard(plain: object, limits: Limits) -> Iterator[Finding]:
         least = written(limits.min_look)
         what = f"a look every {written(look)}, the operator allows one every {least}"
         yield ("spec", "analysis", "look"), Fault("RP073", what, f"write {least} or more")
+
+
+def _queries(plain: object, limits: Limits) -> Iterator[Finding]:
+    """Queries that the operator's settings must know, each asked as what it is."""
+    source = at(plain, "spec", "analysis", "metrics") or Analysis().metrics
+    known = limits.queries.get(source) if limits.queries is not None and isinstance(source, str) else None
+    if known is None:
+        return
+    for index, check in enumerate(_entries(plain, *_CHECKS)):
+        query = at(check, "query")
+        name = at(query, "name")
+        path: Path = (*_CHECKS, index, "query")
+        if not isinstance(query, dict) or not isinstance(name, str):
+            continue
+        if name not in known:
+            hint = did_you_mean(name, sorted(known)) or f"the settings name no query of {source}"
+            yield (*path, "name"), Fault("RP077", f"{show(name)} is no query of {source}", hint)
+            continue
+        most = _read(scalars.most, query["max"]) if "max" in query else None
+        if known[name] and (most is None or most.is_share) and (most or "max" not in query):
+            place = (*path, "max") if most else (*path, "name")
+            yield (
+                place,
+                Fault("RP078", f"{name} is a gauge", "write max: with the highest level, such as 250"),
+            )
+        if not known[name] and most is not None and not most.is_share:
+            what = f"{name} is a share of what it counts, and {{raw}} a level"
+            yield (*path, "max"), Fault("RP078", what, "write a share with its sign, such as 5%")
 
 
 def _names(plain: object, limits: Limits) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from datetime import time
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from rollout.core.model import FULL, Weight
@@ -32,11 +33,6 @@ TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 DAYS = "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"
 _DAY = "(" + "|".join(DAYS) + ")"
 DAYS_LIST = rf"^{_DAY}(-{_DAY})?(, ?{_DAY}(-{_DAY})?)*$"
-RESOURCE_VERSION = r"^[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?/v[0-9a-z]{1,30}$"
-KEY = r"^[A-Za-z_][A-Za-z0-9_-]{0,62}$"
-_STEP = r"[A-Za-z_][A-Za-z0-9_-]*(\[([0-9]{1,3}|\*)\])*"
-TARGETS = rf"^{_STEP}(\.{_STEP}){{0,9}}$"
-TOTALS = 100, 1000, FULL
 ZONE = r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}$"
 
 MILLISECOND, SECOND, MINUTE, HOUR, DAY = 0.001, 1.0, 60.0, 3600.0, 86_400.0
@@ -44,7 +40,7 @@ MAX_REVISION = 256
 MAX_WORD = 64
 """Characters of a word that is looked for among others; the search is quadratic."""
 MAX_REQUESTS = 1_000_000
-MAX_ABSENT = 1_000_000
+MAX_LEVEL = 1e15
 MAX_HOLDBACK = Weight(FULL // 2)
 
 _UNITS = 86_400_000, 3_600_000, 60_000, 1000, 1
@@ -117,7 +113,8 @@ def flag(value: object) -> bool:
     )
 
 
-def _number(value: object, example: str) -> int | float:
+def numeric(value: object, example: str) -> int | float:
+    """A number; ``example`` of one is what to write instead of something else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     _something(value)
@@ -130,7 +127,7 @@ def _number(value: object, example: str) -> int | float:
 
 def weight(value: object) -> Weight:
     """A share of traffic in per cent: over 0, at most 100, at most two decimals."""
-    number = Decimal(repr(_number(value, "10")))
+    number = Decimal(repr(numeric(value, "10")))
     if not 0 < number <= 100:  # noqa: PLR2004 - per cent
         instead = "write a share of traffic in per cent, over 0 and at most 100"
         raise Fault("RP040", "{raw} is no weight", instead)
@@ -167,6 +164,41 @@ def error_limit(value: object) -> float:
     return float(share)
 
 
+def quantile(value: object) -> float:
+    """The share of requests that a limit of latency speaks of: half to 99.99 %."""
+    share = _share(value)
+    if not Decimal("0.5") <= share <= Decimal("0.9999"):
+        raise Fault("RP053", f"{show(value)} is no quantile to hold a canary to", "write 0.5 to 0.9999")
+    return float(share)
+
+
+def milliseconds(value: object) -> float:
+    """The longest that a request may take, in milliseconds: 1 ms to an hour."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        raise Fault("RP029", "{raw} is not a duration: it has no unit", "write {raw}ms or {raw}s")
+    return round(lasting(MILLISECOND, HOUR)(value) * 1000)
+
+
+class Most(NamedTuple):
+    """The most that a query may show: a share of what it counts (``5%``), or a level (``250``)."""
+
+    value: float
+    is_share: bool
+
+
+def most(value: object) -> Most:
+    """``5%`` of a ratio, or the level of a gauge as a plain number."""
+    if isinstance(value, str) and _percentage.fullmatch(value):
+        return Most(error_limit(value), is_share=True)
+    _something(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if abs(value) > MAX_LEVEL:
+            raise Fault("RP054", "{raw} is no level that can be meant", f"write at most {MAX_LEVEL:g}")
+        return Most(float(value), is_share=False)
+    instead = "write a share with its sign, 5%, for a ratio, or a number, 250, for a gauge"
+    raise Fault("RP054", f"{show(value)} is neither a share nor a level", instead)
+
+
 def holdback(value: object) -> Weight:
     """Stable's share in the last step: 0 to 50 %."""
     share = _share(value)
@@ -177,7 +209,7 @@ def holdback(value: object) -> Weight:
 
 def requests(value: object) -> int:
     """A number of requests to judge on."""
-    number = _number(value, "100")
+    number = numeric(value, "100")
     if isinstance(number, float):
         raise Fault("RP028", "{raw} is not a whole number", f"write {number:.0f}")
     if not 1 <= number <= MAX_REQUESTS:
@@ -244,25 +276,6 @@ subdomain = named(
 )
 backend = named(BACKEND, "write at most 253 characters without spaces")
 operators_name = named(OPERATORS_NAME, "write letters, digits, _, . and -, at most 253 characters")
-resource_version = named(RESOURCE_VERSION, "write group/version, such as traefik.io/v1alpha1")
-key = named(KEY, "write letters, digits, _ and -, at most 63 characters")
-targets = named(TARGETS, "write keys with dots, and [0] or [*] for a list, such as spec.weighted.services")
-
-
-def absent(value: object) -> int:
-    """What a target without a weight gets."""
-    number = _number(value, "1")
-    if isinstance(number, float) or not 0 <= number <= MAX_ABSENT:
-        raise Fault("RP028", "{raw} is no weight of a target", "write 0 or 1, as the resource understands it")
-    return number
-
-
-def total(value: object) -> int:
-    """What weights sum to."""
-    number = _number(value, "100")
-    if isinstance(number, float) or number not in {0, *TOTALS}:
-        raise Fault("RP036", "{raw} is not one of the choices", "write 100, 1000 or 10000, or remove it")
-    return number
 
 
 def metrics_name(value: object) -> str:

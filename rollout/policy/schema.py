@@ -1,111 +1,56 @@
 """The policy document as types: the one source of the parser, the JSON Schema and the reference page.
 
-Shapes and single values are here; what one value says about another is in ``rules``.
+Shapes are here, single values in ``values``; what one value says about another is in ``rules``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import time
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
-from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
-from rollout.core.model import Comparison, Limit, Weight
+from rollout.core.model import SPARSE, SPIKES, Comparison, Limit
 from rollout.policy import scalars
-from rollout.policy.pieces import BackendName, Label, OperatorsName, Piece, Subdomain
+from rollout.policy.pieces import Piece
 from rollout.policy.routes import Route
-from rollout.policy.scalars import DAY, MINUTE
+from rollout.policy.values import (
+    AdoptedName,
+    ApiVersion,
+    BackendName,
+    Bake,
+    Days,
+    ErrorLimit,
+    Flag,
+    FreeText,
+    Hold,
+    Holdback,
+    KindName,
+    Label,
+    LatencyLimit,
+    Look,
+    MetricsName,
+    OnInconclusive,
+    OperatorsName,
+    ProtocolName,
+    Quantile,
+    QueryLimit,
+    Requests,
+    ResponseCode,
+    RevertWindow,
+    StepWeight,
+    Subdomain,
+    Then,
+    TimeOfDay,
+    Zone,
+)
 
 MAX_LIST = 50
 """Entries of any list of a policy."""
 
-MIN_LOOK, MAX_LOOK = 0.25, 10 * MINUTE
-MAX_BAKE = 30 * DAY
-MAX_HOLD = 7 * DAY
-MAX_REVERT = 366 * DAY
-
 _SOME: JsonDict = {"minItems": 1, "maxItems": MAX_LIST}
-_DURATION = {"type": "string", "pattern": rf"^(?=.){scalars.DURATION[1:]}"}
-_SHARES = [{"type": "string", "pattern": scalars.PERCENTAGE}, {"type": "number", "minimum": 0, "maximum": 1}]
-
-Flag = Annotated[bool, PlainValidator(scalars.flag), WithJsonSchema({"type": "boolean"})]
-Requests = Annotated[
-    int | None,
-    PlainValidator(scalars.requests),
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": scalars.MAX_REQUESTS}),
-]
-StepWeight = Annotated[
-    Weight,
-    PlainValidator(scalars.weight),
-    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100}),
-]
-ErrorLimit = Annotated[float | None, PlainValidator(scalars.error_limit), WithJsonSchema({"anyOf": _SHARES})]
-Holdback = Annotated[Weight, PlainValidator(scalars.holdback), WithJsonSchema({"anyOf": _SHARES})]
-Bake = Annotated[float, PlainValidator(scalars.lasting(0.001, MAX_BAKE)), WithJsonSchema(_DURATION)]
-Hold = Annotated[float, PlainValidator(scalars.lasting(1, MAX_HOLD)), WithJsonSchema(_DURATION)]
-Look = Annotated[float | None, PlainValidator(scalars.lasting(MIN_LOOK, MAX_LOOK)), WithJsonSchema(_DURATION)]
-RevertWindow = Annotated[float, PlainValidator(scalars.lasting(0.001, MAX_REVERT)), WithJsonSchema(_DURATION)]
-AdoptedName = Annotated[
-    str | None,
-    PlainValidator(scalars.backend),
-    WithJsonSchema({"type": "string", "pattern": scalars.BACKEND}),
-]
-MetricsName = Annotated[
-    str,
-    PlainValidator(scalars.metrics_name),
-    WithJsonSchema({"type": "string", "pattern": scalars.OPERATORS_NAME}),
-]
-FreeText = Annotated[
-    str,
-    PlainValidator(scalars.free_text),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": scalars.MAX_REVISION}),
-]
-ResponseCode = Annotated[
-    str,
-    PlainValidator(scalars.code),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": scalars.CODE},
-                {"type": "integer", "minimum": 300, "maximum": 599},
-            ]
-        }
-    ),
-]
-TimeOfDay = Annotated[
-    time, PlainValidator(scalars.of_day), WithJsonSchema({"type": "string", "pattern": scalars.TIME})
-]
-Days = Annotated[
-    tuple[int, ...],
-    PlainValidator(scalars.days),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "pattern": scalars.DAYS_LIST},
-                {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": scalars.DAYS_LIST}},
-            ]
-        }
-    ),
-]
-Zone = Annotated[
-    str, PlainValidator(scalars.zone), WithJsonSchema({"type": "string", "pattern": scalars.ZONE})
-]
-Then = Annotated[
-    str,
-    PlainValidator(scalars.choice("rollback", "hold")),
-    WithJsonSchema({"type": "string", "enum": ["rollback", "hold"]}),
-]
-ApiVersion = Annotated[
-    str,
-    PlainValidator(scalars.api_version),
-    WithJsonSchema({"type": "string", "enum": [scalars.API_VERSION]}),
-]
-KindName = Annotated[
-    str, PlainValidator(scalars.kind), WithJsonSchema({"type": "string", "enum": [scalars.KIND]})
-]
 
 
 def _text(value: object) -> Any:
@@ -174,13 +119,87 @@ class Errors(Piece):
         description="The response codes that count as failed, by class or one by one.",
         examples=[["5xx"], ["5xx", 429]],
     )
+    protocol: ProtocolName = Field(
+        "http",
+        description="By what a failure is known: `http` by the response code, `grpc` by the call's status "
+        "(its response code is 200), `tcp` by connections that are not made or are reset.",
+        examples=["grpc"],
+    )
+
+
+class Latency(Piece):
+    """Slow requests: compared with the concurrent stable, or with `quantile` and `max` held to a limit."""
+
+    quantile: Quantile = Field(
+        None,
+        validate_default=False,
+        description="Which quantile of the canary's requests is held to `max`: 0.5 to 0.9999.",
+        examples=[0.99],
+    )
+    max: LatencyLimit = Field(
+        None,
+        validate_default=False,
+        description="The longest that this quantile may take. It is judged at the least edge of the "
+        "source's buckets that is not below it: how many took longer than an edge is all that is counted.",
+        examples=["500ms"],
+    )
+    min_requests: Requests = Field(
+        None,
+        validate_default=False,
+        alias="minRequests",
+        description=f"Requests to be seen before the check can pass: {Limit(1).min_requests} with `max`, "
+        f"{Comparison().min_requests} without, if left out.",
+        examples=[100],
+    )
+
+
+class Query(Piece):
+    """What an operator's query counts as bad: compared with the concurrent stable, or held to a limit."""
+
+    name: OperatorsName = Field(
+        description="The operator's name for the query, at the source that `metrics` names.",
+        examples=["failed-payments"],
+    )
+    max: QueryLimit = Field(
+        None,
+        validate_default=False,
+        description="Of a query of two counters, the share that may be bad, with its sign: `5%`; left out: "
+        "no worse than stable is at the same time. Of a gauge the highest level, a plain number; needed, as "
+        f"levels are not compared. One reading in {round(1 / SPIKES)} may be above it.",
+        examples=["5%", 250],
+    )
+    min_requests: Requests = Field(
+        None,
+        validate_default=False,
+        alias="minRequests",
+        description="What the query has to have counted before the check can pass: as for `errors`, and "
+        f"{SPARSE} readings of a gauge, if left out.",
+        examples=[100],
+    )
 
 
 class Check(Piece):
-    """A question about the canary. This version judges errors only."""
+    """A question about the canary: exactly one of these."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     errors: Errors = Field(
-        description="Failed requests: `{}` compares with the concurrent stable.", examples=[{}, {"max": "5%"}]
+        _text(None),
+        validate_default=False,
+        description="Failed requests: `{}` compares with the concurrent stable.",
+        examples=[{}, {"max": "5%"}],
+    )
+    latency: Latency = Field(
+        _text(None),
+        validate_default=False,
+        description="Slow requests: `{}` compares with the concurrent stable.",
+        examples=[{}, {"quantile": 0.99, "max": "500ms"}],
+    )
+    query: Query = Field(
+        _text(None),
+        validate_default=False,
+        description="What a query of the operator's catalogue counts as bad.",
+        examples=[{"name": "failed-payments"}],
     )
 
 
@@ -201,13 +220,20 @@ class Analysis(Piece):
         _text([{"errors": {}}]),
         json_schema_extra=_SOME,
         description="All must hold.",
-        examples=[[{"errors": {}}, {"errors": {"max": "5%", "minRequests": 100}}]],
+        examples=[[{"errors": {}}, {"latency": {}}, {"errors": {"max": "5%", "minRequests": 100}}]],
     )
     no_data: NoData = Field(
         _text({}),
         alias="noData",
         description="What to do when evidence is missing.",
         examples=[{"hold": "10m"}],
+    )
+    on_inconclusive: OnInconclusive = Field(
+        "hold",
+        alias="onInconclusive",
+        description="What to do when a step's requests prove too little in three times its bake: `hold` and "
+        "call a person, `promote` if nothing speaks against the canary, or `rollback`.",
+        examples=["hold"],
     )
     holdback: Holdback = Field(
         _text("5%"),

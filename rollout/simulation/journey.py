@@ -13,6 +13,7 @@ from enum import Enum
 from random import Random
 
 from rollout.core import schedule
+from rollout.core.counters import counted
 from rollout.core.look import BAKED_LOOKS
 from rollout.core.machine import decide
 from rollout.core.model import (
@@ -37,6 +38,7 @@ from rollout.core.model import (
     Waiting,
     Weight,
 )
+from rollout.core.noise import quiet
 from rollout.core.reason import Reason
 from rollout.engine.rollout import PASSING, UNSETTLED, Rollout
 from rollout.simulation.requests import Mix, Served, serve, split
@@ -174,7 +176,7 @@ class _Trip:
         self.policy, self.scene, self.chance, self.faithful = policy, scene, chance, faithful
         self.arms = stable.backend, policy.revision.backend
         checks = policy.analysis.checks
-        self.codes = tuple(sorted({code for check in checks for code in check.codes}))
+        self.codes = counted(checks)
         self.rollout = Rollout(policy.name, policy, Steady(Past(stable, policy.route)))
         self.start = starts(policy)
         self.now = 0.0
@@ -287,6 +289,7 @@ class _Trip:
             1,
             look=look,
             holds=(Hold(Reason.FROZEN, "by the simulation"),) if Kind.FREEZE in kinds else (),
+            noise=quiet(len(asked.analysis.checks)),
         )
         return decide(state, asked, seen)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rollout.core.model import Sample, Series, Unseen
-from rollout.ports import Question
+from rollout.ports import Hosts, Question
 
 
 @dataclass
@@ -80,6 +80,16 @@ class SimulatedMetrics:
         self.reads += 1
         return [self._answer(question) for question in questions]
 
+    async def hosts(self, backends: Sequence[str], deadline: float) -> Mapping[str, Hosts]:
+        return {
+            backend: {
+                (name, f"{backend}-host"): (count.completed, count.codes.get("5xx", 0))
+                for name, proxy in self.proxies.items()
+                if not proxy.silent and (count := proxy.counts.get(backend))
+            }
+            for backend in backends
+        }
+
     def _answer(self, question: Question) -> Sample | Unseen:
         silent = tuple((name, proxy.silent) for name, proxy in self.proxies.items() if proxy.silent)
         if len(silent) == len(self.proxies):
@@ -101,4 +111,5 @@ class SimulatedMetrics:
                 if (count := proxy.counts.get(backend))
             ),
             silent,
+            missing=tuple((what, "this source does not count it") for what in question.beyond_http),
         )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from rollout.core.model import MeshSeen, Route, Sample, Split, Unseen
-from rollout.ports import Alert, Clock, Later, Question, Unavailable
+from rollout.ports import Alert, Clock, Hosts, Later, Question, Unavailable
 from rollout.simulation.mesh import SimulatedMesh
 from rollout.simulation.metrics import SimulatedMetrics
 from rollout.simulation.sink import SimulatedSink
@@ -66,6 +66,13 @@ class TroubledMetrics:
             return [Unseen("no answer in time")] * len(questions)
         self._traffic.flow()
         return await self._metrics.read(questions, deadline)
+
+    async def hosts(self, backends: Sequence[str], deadline: float) -> Mapping[str, Hosts]:
+        """As the source."""
+        if self.hangs:
+            await self._clock.sleep(deadline)
+            return {}
+        return await self._metrics.hosts(backends, deadline)
 
 
 class Mood(Enum):

@@ -18,6 +18,7 @@ from rollout.ports import (
     Clock,
     Dispatch,
     Freeze,
+    Hosts,
     Journal,
     Lost,
     Mesh,
@@ -242,10 +243,16 @@ class WatchedMetrics:
         await self._process.alive()
         answers = await self._metrics.read(questions, deadline)
         await self._process.alive()
-        self._process.log.add(
-            Sampled(self._process.seconds(), tuple(questions), tuple(answers), self._fresh())
-        )
+        if any(len(question.backends) > 1 for question in questions):  # else nobody looks: it is for history
+            self._process.log.add(
+                Sampled(self._process.seconds(), tuple(questions), tuple(answers), self._fresh())
+            )
         return answers
+
+    async def hosts(self, backends: Sequence[str], deadline: float) -> Mapping[str, Hosts]:
+        """As the source."""
+        await self._process.alive()
+        return await self._metrics.hosts(backends, deadline)
 
 
 class Keeps(Journal, Outbox, Protocol):

@@ -29,7 +29,9 @@ class MetricsWorld(Protocol):
 
 
 class MetricsContract:
-    """Subclass it with a fixture ``world``."""
+    """Subclass it with a fixture ``world``. ``tells_hosts``: it can tell a backend's hosts apart."""
+
+    tells_hosts = True
 
     @pytest.fixture
     async def world(self):
@@ -92,6 +94,31 @@ class MetricsContract:
             assert {series.backend for series in answer.series} == set(question.backends)
             assert all(tuple(code for code, _ in series.codes) == question.codes for series in answer.series)
         assert await world.metrics.read([], DEADLINE) == []
+
+    async def test_requests_are_counted_by_host_where_hosts_can_be_told_apart(self, world: MetricsWorld):
+        """Of each proxy, completed and failed; a backend that nobody knows has no hosts."""
+        first, second = world.names
+        await world.request(first, "jazz-v1", 3)
+        await world.request(second, "jazz-v2", 2)
+        found = await world.metrics.hosts(["jazz-v1", "jazz-v2", "jazz-v9"], DEADLINE)
+        counted = {
+            (backend, proxy): (n, x)
+            for backend, hosts in found.items()
+            for (proxy, _), (n, x) in hosts.items()
+            if n
+        }
+        assert not found.get("jazz-v9")
+        told = {("jazz-v1", first): (3, 0), ("jazz-v2", second): (2, 2)}
+        assert counted == (told if self.tells_hosts else {})
+
+    async def test_what_cannot_be_counted_is_named_and_the_rest_is_told(self, world: MetricsWorld):
+        """Never zeros for what nobody looked at."""
+        sample = await self.ask(world, Question(("jazz-v1",), ("5xx",), queries=("no-such-query",)))
+        [(what, why)] = sample.missing
+        assert what == "no-such-query"
+        assert why
+        assert {series.backend for series in sample.series} == {"jazz-v1"}
+        assert (await self.ask(world)).missing == ()
 
     async def test_a_silent_proxy_is_named_and_delays_nothing(self, world: MetricsWorld):
         """The other proxy's counters come within the deadline; the silent one has no zeros, but a reason."""

@@ -242,8 +242,8 @@ ROWS = (
     Fault(
         "two-requests-are-enough",
         "rollout.core.climb",
-        "if few := _too_few(look):",
-        "if (few := _too_few(look)) and few.reason is None:",
+        "doubt = _too_few(look) or against or _unproven(look, stage)",
+        "doubt = against or _unproven(look, stage)",
         "two good requests pass a step",
         row="R3",
         test="tests/unit/engine/test_traffic_faults.py::test_r3_two_good_requests_pass_no_step",

@@ -8,6 +8,7 @@ from rollout.core.model import (
     FULL,
     Analysis,
     Comparison,
+    Errors,
     Hold,
     Limit,
     MeshSeen,
@@ -103,7 +104,7 @@ checks = st.sampled_from(
         (Limit(0.05, min_requests=1),),
         (Limit(0.02, min_requests=1),),
         (Comparison(), Limit(0.05)),
-        (Limit(0.05, ("429",)), Comparison(("429", "5xx"))),
+        (Limit(0.05, Errors(("429",))), Comparison(Errors(("429", "5xx")))),
     )
 )
 analyses = st.builds(

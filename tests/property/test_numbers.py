@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rollout.core import judge, schedule
 from rollout.core.counters import baseline, increment
-from rollout.core.model import FULL, Comparison, Evidence, Limit, Sample, Split, Tally, Window
+from rollout.core.model import FULL, Comparison, Errors, Evidence, Limit, Sample, Split, Tally, Window
 from tests.property.examples import examples
 from tests.property.strategies import samples
 from tests.unit.core.world import V1, V2
@@ -18,7 +18,7 @@ names = st.text("abc", min_size=1, max_size=3)
 weights = st.dictionaries(names, st.integers(0, 10**9), min_size=1, max_size=6).filter(
     lambda drawn: any(drawn.values())
 )
-CODES = (("5xx",), ("429", "5xx"))
+MEASURES = (Errors(), Errors(("429", "5xx")))
 
 
 @quick
@@ -59,7 +59,7 @@ def test_no_counters_ever_make_a_negative_or_impossible_increment(seen: list[Sam
     """Resets, gaps, proxies that come and go: no increment is negative, failures lie within requests."""
     before: Sample | None = None
     for sample in seen:
-        counted = increment(before, sample, (V1, V2), CODES, elapsed)
+        counted = increment(before, sample, (V1, V2), MEASURES, elapsed)
         for tally in counted.tallies:
             assert 0 <= tally.canary_x <= tally.canary_n
             assert 0 <= tally.stable_x <= tally.stable_n
@@ -78,7 +78,7 @@ def test_the_same_sample_twice_counts_nothing(seen: list[Sample]):
     before = seen[0]
     for sample in seen:
         before = baseline(before, sample)
-    for tally in increment(before, before, (V1, V2), CODES, 1.0).tallies:
+    for tally in increment(before, before, (V1, V2), MEASURES, 1.0).tallies:
         assert tally == Tally(seconds=1.0)
 
 

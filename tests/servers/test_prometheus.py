@@ -104,6 +104,8 @@ class PrometheusWorld(EnvoyWorld):
 
 
 class TestPrometheus(MetricsContract):
+    tells_hosts = False
+
     @pytest.fixture
     async def world(self, tmp_path: Path) -> AsyncIterator[PrometheusWorld]:
         text = route_file("jazz", *(weighted_route({name: 1}, prefix=f"/{name}") for name in CODES))

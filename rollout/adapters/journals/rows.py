@@ -40,7 +40,7 @@ HOME_GOING = frozenset(
     for reason in (
         Reason.WORSE, Reason.OVER_LIMIT, Reason.NO_DATA_TOO_LONG, Reason.NEVER_READY, Reason.LOST_ENDPOINTS,
         Reason.ABORTED, Reason.WITHDRAWN, Reason.REVERTED, Reason.CHANGED, Reason.NOT_HOME,
-        Reason.ROLLED_BACK,
+        Reason.ROLLED_BACK, Reason.INCONCLUSIVE_TOO_LONG,
     )
 )  # fmt: skip
 """Reasons whose alerts are never dropped, however many are owed."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote as url_quote
 
 from rollout.adapters.envoy_admin import Admin, Admins, Silent, parse, quote, stat_name
 from rollout.adapters.envoy_counters import ASKED, UPTIME, Counters, series
 from rollout.core.model import Sample, Series, Unseen
-from rollout.ports import Clock, Question
+from rollout.ports import Clock, Hosts, Question
 from rollout.settings import EnvoyMetrics
 
 LONGEST = 20_000
@@ -37,12 +38,21 @@ class EnvoyStats:
         answers = await asyncio.gather(*(_ask(proxy, inquiry, deadline) for proxy in self._admins.proxies))
         return [_sample(question, answers) for question in questions]
 
+    async def hosts(self, backends: Sequence[str], deadline: float) -> Mapping[str, Hosts]:
+        asked = (_ask_hosts(proxy, deadline) for proxy in self._admins.proxies)
+        found: dict[str, dict[tuple[str, str], tuple[int, int]]] = {backend: {} for backend in backends}
+        for name, clusters in await asyncio.gather(*asked):
+            for backend in found.keys() & clusters.keys():
+                found[backend] |= {(name, host): counts for host, counts in clusters[backend].items()}
+        return found
+
     async def close(self) -> None:
         """Close the connections to the proxies."""
         await self._admins.close()
 
 
 Answer = tuple[str, Counters | Silent]
+HostCounts = dict[str, tuple[int, int]]
 
 
 async def _ask(proxy: Admin, inquiry: Inquiry, deadline: float) -> Answer:
@@ -51,6 +61,14 @@ async def _ask(proxy: Admin, inquiry: Inquiry, deadline: float) -> Answer:
         return proxy.name, counters(body, inquiry.names)
     except Silent as silence:
         return proxy.name, silence
+
+
+async def _ask_hosts(proxy: Admin, deadline: float) -> tuple[str, Mapping[str, HostCounts]]:
+    try:
+        [body] = await proxy.ask(["/clusters?format=json"], deadline)
+        return proxy.name, host_counts(body)
+    except Silent:
+        return proxy.name, {}
 
 
 def _sample(question: Question, answers: Iterable[Answer]) -> Sample | Unseen:
@@ -65,7 +83,8 @@ def _sample(question: Question, answers: Iterable[Answer]) -> Sample | Unseen:
             found += [one] if one else []
     if silent and len(silent) == len(list(answers)):
         return Unseen("; ".join(f"{name} {why}" for name, why in silent))
-    return Sample(tuple(found), tuple(silent))
+    missing = tuple((what, "this source does not count it") for what in question.beyond_http)
+    return Sample(tuple(found), tuple(silent), missing=missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +115,37 @@ def _stats_path(clusters: str, keys: Iterable[str]) -> str:
     either = "|".join(map(quote, keys))
     pattern = rf"^(?:{quote(UPTIME)}|cluster\.(?:{clusters})\.(?:{either}))$"
     return f"/stats?usedonly&format=json&filter={url_quote(pattern, safe='')}"
+
+
+def host_counts(body: bytes) -> Mapping[str, HostCounts]:
+    """Of each cluster and host: requests completed, and those of them that failed.
+
+    Raises:
+        Silent: the answer is not Envoy's.
+    """
+    found: dict[str, HostCounts] = {}
+    for cluster in parse(body, "cluster_statuses"):
+        match cluster:
+            case {"name": str(name), "host_statuses": list(hosts)}:
+                found[name] = dict(map(_host, hosts))
+            case {"name": str(name)}:
+                found[name] = {}
+            case _:
+                raise Silent("answered clusters without names; is this Envoy's admin port?")
+    return found
+
+
+def _host(plain: Any) -> tuple[str, tuple[int, int]]:
+    """Address and counts of one host; a counter without a value is zero."""
+    try:
+        address = str(plain["address"])
+        stats = {stat["name"]: int(stat.get("value", 0)) for stat in plain.get("stats", ())}
+    except (TypeError, KeyError, ValueError):
+        raise Silent("answered a host without an address or counts") from None
+    failed = stats.get("rq_error", 0)
+    if min(stats.values(), default=0) < 0:
+        raise Silent(f"answered a host ({address}) with a negative count")
+    return address, (failed + stats.get("rq_success", 0), failed)
 
 
 def counters(body: bytes, names: frozenset[str] | None) -> Counters:

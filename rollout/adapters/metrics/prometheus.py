@@ -16,7 +16,7 @@ from rollout.adapters.envoy_admin import Silent, quote, stat_name
 from rollout.adapters.envoy_counters import ASKED, UPTIME, series
 from rollout.adapters.prometheus_api import Answer, Api
 from rollout.core.model import Sample, Unseen
-from rollout.ports import Clock, Question
+from rollout.ports import Clock, Hosts, Question
 from rollout.settings import PrometheusMetrics
 
 SHORT = 0.05
@@ -59,6 +59,11 @@ class PrometheusCounters:
         except Silent as silence:
             return [Unseen(f"{self._settings.name} {silence}") for _ in questions]
         return [_sample(question, proxies, self._settings.name) for question in questions]
+
+    async def hosts(self, backends: Sequence[str], deadline: float) -> Mapping[str, Hosts]:
+        """None: what Envoy exports for Prometheus does not tell the hosts of a cluster apart."""
+        del backends, deadline
+        return {}
 
     async def close(self) -> None:
         """Close the connections to the server."""
@@ -184,4 +189,5 @@ def _sample(question: Question, proxies: Proxies, name: str) -> Sample | Unseen:
         if not isinstance(found, Silent)
         for backend in question.backends
     ]
-    return Sample(tuple(one for one in counted if one is not None), silent)
+    missing = tuple((what, "this source does not count it") for what in question.beyond_http)
+    return Sample(tuple(one for one in counted if one is not None), silent, missing=missing)

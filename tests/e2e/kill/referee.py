@@ -21,12 +21,12 @@ from tests.e2e.kill.programme import Journey
 from tests.e2e.kill.sink import Delivery
 from tests.e2e.kill.witness import FILE, FULL, Entry, Shares, Shown
 
-RAISES = frozenset({"STARTED", "RAISED", "STEP_PASSED", "PROMOTED"})
-PASSED = frozenset({"STEP_PASSED", "PROMOTED"})
+RAISES = frozenset({"STARTED", "RAISED", "STEP_PASSED", "PASSED_UNPROVEN", "PROMOTED"})
+PASSED = frozenset({"STEP_PASSED", "PASSED_UNPROVEN", "PROMOTED"})
 HOMEWARD = frozenset(
     {
         "WORSE", "OVER_LIMIT", "NO_DATA_TOO_LONG", "NEVER_READY", "LOST_ENDPOINTS",
-        "ABORTED", "REVERTED", "WITHDRAWN", "CHANGED",
+        "ABORTED", "REVERTED", "WITHDRAWN", "CHANGED", "INCONCLUSIVE_TOO_LONG",
     }
 )  # fmt: skip
 GUILTY = frozenset({"WORSE", "OVER_LIMIT"})

@@ -13,7 +13,7 @@ from rollout.adapters.envoy_admin import Silent, quote, stat_name
 from rollout.adapters.envoy_counters import UPTIME, Counters, series
 from rollout.adapters.meshes.envoy_proxies import ready_endpoints, routing
 from rollout.adapters.meshes.unclear import Unclear
-from rollout.adapters.metrics.envoy import LONGEST, inquire
+from rollout.adapters.metrics.envoy import LONGEST, host_counts, inquire
 from rollout.adapters.metrics.envoy import counters as counters_of
 from rollout.core.model import Route, Split
 
@@ -281,3 +281,36 @@ def test_many_backends_still_make_a_short_address():
     assert len(many.path) < LONGEST
     assert many.names is None
     assert counters_of(body(BUSY), many.names) == BUSY
+
+
+# --- hosts ---------------------------------------------------------------------------------------
+
+
+def a_host(port: int, **stats: str) -> dict[str, Any]:
+    told = [{"name": name, "value": value} if value else {"name": name} for name, value in stats.items()]
+    return {"address": {"socket_address": {"address": "127.0.0.1", "port_value": port}}, "stats": told}
+
+
+def test_the_counts_of_hosts_are_read():
+    """Of each cluster and address; a counter without a value was never touched."""
+    hosts = [a_host(1, rq_success="90", rq_error="10"), a_host(2, rq_success="", rq_total="7")]
+    clusters = [{"name": "jazz-v1", "host_statuses": hosts}, {"name": "jazz-v2"}]
+    found = host_counts(orjson.dumps({"cluster_statuses": clusters}))
+    assert [list(counts.values()) for counts in found.values()] == [[(100, 10), (0, 0)], []]
+
+
+@pytest.mark.parametrize(
+    "clusters",
+    [
+        [{"host_statuses": []}],
+        ["jazz-v1"],
+        [{"name": "jazz-v1", "host_statuses": [{}]}],
+        [{"name": "jazz-v1", "host_statuses": [7]}],
+        [{"name": "jazz-v1", "host_statuses": [a_host(1, rq_error="many")]}],
+        [{"name": "jazz-v1", "host_statuses": [a_host(1, rq_error="-1")]}],
+    ],
+)
+def test_hosts_that_make_no_sense_are_silence(clusters):
+    """No number of such an answer is believed."""
+    with pytest.raises(Silent):
+        host_counts(orjson.dumps({"cluster_statuses": clusters}))

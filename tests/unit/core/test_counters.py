@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from rollout.core.counters import QUORUM, Increment, baseline, increment, tells_late
-from rollout.core.model import Sample, Series, Tally
+from rollout.core.model import Errors, Sample, Series, Tally
 
 S, C = "stable", "canary"
 ARMS = (S, C)
-ERRORS = (("5xx",),)
+ERRORS = (Errors(),)
 
 
 def series(
@@ -70,7 +70,7 @@ def test_each_check_counts_its_own_codes():
     codes = (("429", 3), ("5xx", 2))
     old = sample(Series("a", C, 0, 0, 0, (("429", 0), ("5xx", 0))), series(S, 0))
     new = sample(Series("a", C, 9, 9, 0, codes), series(S, 0))
-    counted = increment(old, new, ARMS, (("5xx",), ("429",), ("429", "5xx")), 1.0)
+    counted = increment(old, new, ARMS, (Errors(), Errors(("429",)), Errors(("429", "5xx"))), 1.0)
     assert [(one.canary_n, one.canary_x) for one in counted.tallies] == [(9, 2), (9, 3), (9, 5)]
 
 
@@ -128,10 +128,10 @@ def test_a_code_that_was_not_asked_for_last_time_has_no_baseline_yet():
     """A check that came with a new policy counts from its first sample."""
     old = sample(Series("a", C, 5, 5, 0, (("5xx", 1),)))
     new = sample(Series("a", C, 9, 9, 0, (("429", 40), ("5xx", 2))))
-    counted = increment(old, new, ARMS, (("5xx",), ("429",)), 1.0)
+    counted = increment(old, new, ARMS, (Errors(), Errors(("429",))), 1.0)
     assert counted.tallies == (Tally(4, 1, 0, 0, 1.0), Tally(seconds=1.0))
     fresh = sample(Series("a", C, 3, 3, 0, (("429", 1), ("5xx", 2))))
-    counted = increment(old, fresh, ARMS, (("5xx",), ("429",)), 1.0)
+    counted = increment(old, fresh, ARMS, (Errors(), Errors(("429",))), 1.0)
     assert counted.tallies == (Tally(3, 2, 0, 0, 1.0), Tally(3, 1, 0, 0, 1.0))
 
 

@@ -13,6 +13,7 @@ from rollout.core.machine import BREAKER_CAP
 from rollout.core.model import (
     Cause,
     Comparison,
+    Errors,
     Hold,
     Limit,
     NoDataRule,
@@ -179,7 +180,7 @@ def test_fail_over_an_absolute_limit_rolls_back_at_once(hold, breaker_open):
 
 def test_the_check_that_failed_is_told_by_its_own_counts():
     """Throttled requests are none of the limit's: its sentence counts what it counts."""
-    asked = policy(analysis=judged(checks=(Comparison(("429",)), Limit(0.05))))
+    asked = policy(analysis=judged(checks=(Comparison(Errors(("429",))), Limit(0.05))))
     world = at(Stage(0), asked=asked, failing={V2: 1.0})
     decision = world.last
     assert decision is not None

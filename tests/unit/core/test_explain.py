@@ -15,6 +15,7 @@ from rollout.core.model import (
     Decision,
     Fact,
     Hold,
+    Inconclusive,
     Limit,
     NoDataRule,
     OnSilence,
@@ -157,6 +158,11 @@ def slightly_over(canary: float, stable: float, reason: Reason) -> World:
     return until(world, reason)
 
 
+def doubtful(then: Inconclusive, reason: Reason) -> World:
+    asked = policy(analysis=judged(inconclusive=then))
+    return until(at(TEN, asked=asked, rate=0.4), reason)
+
+
 def thin(reason: Reason) -> World:
     return until(at(TEN, rate=1.0), reason)
 
@@ -212,6 +218,10 @@ SCENES: Mapping[Reason, Callable[[], World]] = {
     Reason.WORSE: lambda: until(with_(at(TEN), failing={V2: 1.0}), Reason.WORSE),
     Reason.OVER_LIMIT: lambda: until(with_(at(TEN, asked=LIMITED), failing={V2: 1.0}), Reason.OVER_LIMIT),
     Reason.NO_DATA_TOO_LONG: lambda: silent(OnSilence.ROLLBACK, Reason.NO_DATA_TOO_LONG),
+    Reason.UNPROVEN: lambda: until(at(FIFTY, rate=1.0), Reason.UNPROVEN),
+    Reason.INCONCLUSIVE: lambda: doubtful(Inconclusive.HOLD, Reason.INCONCLUSIVE),
+    Reason.INCONCLUSIVE_TOO_LONG: lambda: doubtful(Inconclusive.ROLLBACK, Reason.INCONCLUSIVE_TOO_LONG),
+    Reason.PASSED_UNPROVEN: lambda: doubtful(Inconclusive.PROMOTE, Reason.PASSED_UNPROVEN),
     Reason.NEVER_READY: lambda: until(begun(ready={V1: 2, V2: 0}), Reason.NEVER_READY, every=50.0),
     Reason.LOST_ENDPOINTS: lambda: looked(with_(at(TEN), ready={V1: 2, V2: 0})),
     Reason.ABORTED: lambda: ordered(at(TEN), Verb.ABORT),

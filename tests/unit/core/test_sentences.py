@@ -15,6 +15,7 @@ from rollout.core.model import (
     Cause,
     Held,
     Hold,
+    Inconclusive,
     Limit,
     NoDataRule,
     OnSilence,
@@ -49,6 +50,8 @@ from tests.unit.core.world import (
 
 WITHDRAWN = Withdrawn("prod/jazz")
 LIMITED = policy(analysis=judged(checks=(Limit(0.05),)))
+FIRM = policy(analysis=judged(inconclusive=Inconclusive.ROLLBACK))
+EASY = policy(analysis=judged(inconclusive=Inconclusive.PROMOTE))
 HOLDING = policy(analysis=judged(no_data=NoDataRule(30.0, OnSilence.HOLD)))
 
 
@@ -158,6 +161,10 @@ SCENES: dict[str, Callable[[], World]] = {
     "step passed": lambda: until(at(TEN), Reason.STEP_PASSED),
     "promoted": lambda: until(at(LAST), Reason.PROMOTED),
     "too few": lambda: until(at(TEN, rate=1.0), Reason.TOO_FEW),
+    "unproven": lambda: until(at(FIFTY, rate=1.0), Reason.UNPROVEN),
+    "inconclusive": lambda: until(at(TEN, rate=0.4), Reason.INCONCLUSIVE),
+    "inconclusive too long": lambda: until(at(TEN, asked=FIRM, rate=0.4), Reason.INCONCLUSIVE_TOO_LONG),
+    "passed unproven": lambda: until(at(TEN, asked=EASY, rate=0.4), Reason.PASSED_UNPROVEN),
     "settling": lambda: looked(spoilt(at(TEN), proxies={"edge-1": Proxy(rejected="bad")})),
     "not converging": lambda: looked(spoilt(at(TEN), proxies={"edge-1": Proxy(rejected="bad")}), 61),
     "stable not ready": lambda: looked(spoilt(at(TEN), ready={V1: 0, V2: 1})),

@@ -11,6 +11,9 @@ from rollout.core.model import (
     Cause,
     Comparison,
     ComparisonEvidence,
+    Errors,
+    Evidence,
+    LatencyEvidence,
     Limit,
     LimitEvidence,
     NoDataRule,
@@ -65,7 +68,7 @@ KEPT = {
     "looks by default": analysed(look=None),
     "more requests": analysed(checks=(Comparison(min_requests=21), Limit(0.05, min_requests=101))),
     "lower limit": analysed(checks=(Comparison(), Limit(0.03))),
-    "one more limit": analysed(checks=(*LIMITED.checks, Limit(0.1, ("429",)))),
+    "one more limit": analysed(checks=(*LIMITED.checks, Limit(0.1, Errors(("429",))))),
     "another order": analysed(checks=tuple(reversed(LIMITED.checks))),
 }
 
@@ -84,8 +87,8 @@ AFRESH = {
     "higher limit": analysed(checks=(Comparison(), Limit(0.06))),
     "fewer requests": analysed(checks=(Comparison(min_requests=19), Limit(0.05))),
     "fewer requests under the limit": analysed(checks=(Comparison(), Limit(0.05, min_requests=99))),
-    "other codes": analysed(checks=(Comparison(("429",)), Limit(0.05))),
-    "other codes of the limit": analysed(checks=(Comparison(), Limit(0.05, ("429",)))),
+    "other codes": analysed(checks=(Comparison(Errors(("429",))), Limit(0.05))),
+    "other codes of the limit": analysed(checks=(Comparison(), Limit(0.05, Errors(("429",))))),
     "no limit": analysed(checks=(Comparison(),)),
     "no comparison": analysed(checks=(Limit(0.05),)),
 }
@@ -105,11 +108,7 @@ def test_what_tightens_or_does_not_bear_on_evidence_applies_at_once(asked):
     known = dict(zip(before.policy.analysis.checks, before.counts, strict=True))
     for check, counts, evidence in zip(asked.analysis.checks, after.counts, after.evidence, strict=True):
         had = next(
-            (
-                counts
-                for old, counts in known.items()
-                if type(old) is type(check) and old.codes == check.codes
-            ),
+            (counts for old, counts in known.items() if type(old) is type(check) and old.of == check.of),
             Tally(),
         )
         gained = decision.counted[asked.analysis.checks.index(check)]
@@ -191,7 +190,9 @@ def test_more_requests_asked_for_do_not_forget_a_suspicion():
     assert [bets(evidence) for evidence in world.ramp.evidence] == [bets(evidence) for evidence in before]
 
 
-def bets(evidence: ComparisonEvidence | LimitEvidence) -> tuple[Bet, ...]:
+def bets(evidence: Evidence) -> tuple[Bet, ...]:
+    if isinstance(evidence, LatencyEvidence):
+        return tuple(each.bet for each in evidence.edges or ())
     if isinstance(evidence, LimitEvidence):
         return (evidence.bet, *bets(evidence.worse))
     return evidence.mixture, evidence.gross

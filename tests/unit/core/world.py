@@ -19,6 +19,7 @@ from rollout.core.model import (
     Decision,
     Hold,
     MeshSeen,
+    Noise,
     Observation,
     Order,
     Past,
@@ -43,6 +44,7 @@ from rollout.core.model import (
     Weight,
     Withdrawn,
 )
+from rollout.core.noise import quiet
 from rollout.core.past import past_of
 from rollout.core.terms import evidence_of
 
@@ -94,6 +96,7 @@ class World:
     holds: tuple[Hold, ...] = ()
     breaker_open: bool = False
     observe: bool = False
+    noise: Noise = field(default_factory=lambda: quiet(3))
     mesh_gone: Unseen | None = None
     metrics_gone: Unseen | None = None
     hanging: dict[str, int] = field(default_factory=dict)
@@ -207,6 +210,7 @@ class World:
             breaker_open=self.breaker_open,
             unwritten=self._unwritten,
             observe=self.observe,
+            noise=self.noise,
         )
 
     # --- looks -----------------------------------------------------------------------------------

@@ -10,11 +10,16 @@ from rollout.core.model import (
     Analysis,
     Comparison,
     CustomForm,
+    Errors,
+    Inconclusive,
+    Latency,
     Limit,
     NoDataRule,
     OnSilence,
     Origin,
     Policy,
+    Protocol,
+    Query,
     Revision,
     Route,
     Step,
@@ -87,13 +92,24 @@ def test_every_field_arrives():
             metrics="envoy",
             checks=(
                 Comparison(),
-                Comparison(("5xx", "429", "401"), 50),
+                Comparison(Errors(("5xx", "429", "401")), 50),
                 Limit(0.05),
-                Limit(0.025, ("503",), 1),
+                Limit(0.025, Errors(("503",)), 1),
+                Comparison(Errors(protocol=Protocol.GRPC)),
+                Limit(0.07),
+                Comparison(Latency()),
+                Comparison(Latency(), 30),
+                Limit(0.01, Latency(500.0)),
+                Limit(0.001, Latency(2300.0), 2000),
+                Comparison(Query("failed-payments")),
+                Limit(0.05, Query("failed-payments"), 7),
+                Limit(0.1, Query("backlog", 250.0), 10),
+                Limit(0.1, Query("backlog", -0.5), 3),
             ),
             no_data=NoDataRule(300, OnSilence.HOLD),
             holdback=Weight(0),
             look=0.25,
+            inconclusive=Inconclusive.ROLLBACK,
         ),
         stable="jazz-v1",
         windows=(
@@ -286,10 +302,8 @@ def test_p4_absurd_limits_are_refused():
 
 
 def test_nothing_runs_blind():
-    """A check that this version cannot do is refused, not ignored; so is a route that no check can see."""
-    for name in ("latency", "protocol_grpc", "protocol_tcp"):
-        assert bad(name) == ["RP060"]
-    assert bad("route_gateway_tcp") == ["RP054"]
+    """A route whose failures no check of the policy sees is refused, not run."""
+    assert bad("route_gateway_tcp") == ["RP059"]
 
 
 def read_good(name: str) -> Route:

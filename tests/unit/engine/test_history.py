@@ -1,0 +1,124 @@
+"""An hour of stable's counters, read once a minute for all rollouts together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rollout.core.model import UNHEARD, Sample, Unseen, Weight
+from rollout.core.noise import ENOUGH_MINUTES, UNKNOWN, factor
+from rollout.engine.history import MOST_HOSTS
+from rollout.ports import Hosts, Question
+from rollout.simulation.metrics import SimulatedMetrics
+from tests.fakes.lab import JAZZ, Lab
+
+
+class Told(SimulatedMetrics):
+    """Tells its hosts apart: ``by_host`` are the counts of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_host: dict[tuple[str, str], tuple[int, int]] = {}
+        self.asked: list[Sequence[Question]] = []
+        self.away = False
+
+    async def read(self, questions: Sequence[Question], deadline: float) -> Sequence[Sample | Unseen]:
+        self.asked.append(questions)
+        if self.away:
+            return [Unseen("away")] * len(questions)
+        return await super().read(questions, deadline)
+
+    async def hosts(self, backends: Sequence[str], deadline: float) -> Mapping[str, Hosts]:
+        del deadline
+        return {backend: dict(self.by_host) for backend in backends}
+
+
+async def lab_of(*names: str) -> tuple[Lab, Told]:
+    """Rollouts at rest, and their counters."""
+    lab = Lab(*names, backend="v1")
+    told = Told()
+    told.proxies = lab.metrics.proxies
+    lab.counters["envoy"] = lab.metrics = told
+    lab.start()
+    await lab.adopted()
+    told.asked.clear()
+    return lab, told
+
+
+async def minutes(lab: Lab, number: int) -> None:
+    for _ in range(number):
+        await lab.run(60)
+        await lab.engine.look_back()
+
+
+async def test_all_stables_are_read_together_once_a_minute():
+    """Two services, one read of each source, also at rest."""
+    lab, told = await lab_of("jazz", "metal")
+    await lab.engine.look_back()
+    assert [sorted(question.backends for question in asked) for asked in told.asked] == [
+        [("jazz-v1",), ("metal-v1",)]
+    ]
+
+
+async def test_noise_is_known_after_twenty_minutes_and_asked_for_by_a_journey_only():
+    """At rest nobody wants it; on the way up it is in the state, so that a restart does not forget it."""
+    lab, _ = await lab_of("jazz")
+    await minutes(lab, ENOUGH_MINUTES + 1)
+    rollout = lab.engine.rollouts[JAZZ]
+    assert lab.engine.world.history.noise(rollout) == UNHEARD
+    await lab.ask("jazz-v2")
+    await lab.run(8)
+    assert lab.ramp().noise.minutes == ENOUGH_MINUTES
+    assert factor(lab.ramp().noise, 0, Weight(lab.weight("jazz-v2"))) == 1.0
+    lab.start()
+    await lab.run(3)
+    assert lab.ramp().noise.minutes == ENOUGH_MINUTES
+
+
+async def test_a_new_installation_knows_nothing():
+    """The judge divides by the number for the unknown."""
+    lab, _ = await lab_of("jazz")
+    await lab.ask("jazz-v2")
+    await lab.run(8)
+    assert factor(lab.ramp().noise, 0, Weight(lab.weight("jazz-v2"))) == UNKNOWN
+
+
+async def test_a_minute_without_an_answer_is_a_longer_minute():
+    """Nothing is lost, and nothing is made up."""
+    lab, told = await lab_of("jazz")
+    await minutes(lab, ENOUGH_MINUTES)
+    told.away = True
+    await minutes(lab, 3)
+    told.away = False
+    await minutes(lab, 1)
+    await lab.ask("jazz-v2")
+    await lab.run(8)
+    assert lab.ramp().noise.minutes == ENOUGH_MINUTES
+
+
+async def test_hosts_that_differ_are_noise():
+    """Two hosts that take turns at failing: between them there is far more than chance."""
+    lab, told = await lab_of("jazz")
+    counts = {name: [0, 0] for name in ("a", "b")}
+    for minute in range(ENOUGH_MINUTES + 1):
+        for number, name in enumerate(counts):
+            counts[name][0] += 1000
+            counts[name][1] += 100 if minute % 2 == number else 0
+        told.by_host = {("proxy-1", name): (n, x) for name, (n, x) in counts.items()}
+        await minutes(lab, 1)
+    await lab.ask("jazz-v2")
+    await lab.run(8)
+    assert factor(lab.ramp().noise, 0, Weight(lab.weight("jazz-v2"))) > 20
+
+
+async def test_a_host_s_counter_that_begins_anew_counts_nothing_twice():
+    """A restart of the proxy: what it forgot is not what was done."""
+    lab, told = await lab_of("jazz")
+    for minute in range(ENOUGH_MINUTES + 1):
+        done = 1000 * (minute % 7)
+        told.by_host = {
+            ("proxy-1", f"host-{number}"): (done, done // 100) for number in range(MOST_HOSTS + 4)
+        }
+        await minutes(lab, 1)
+    await lab.ask("jazz-v2")
+    await lab.run(8)
+    assert factor(lab.ramp().noise, 0, Weight(lab.weight("jazz-v2"))) == 1.0
