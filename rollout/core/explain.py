@@ -20,7 +20,6 @@ from rollout.core.model import (
     RollingBack,
     State,
     Steady,
-    Tally,
     Unadopted,
     Waiting,
     Why,
@@ -28,21 +27,25 @@ from rollout.core.model import (
 )
 from rollout.core.moment import Moment, odds_of, ramp_of, weight_of
 from rollout.core.next_step import next_step
+from rollout.core.quotation import counted, strength
 from rollout.core.reason import Reason
-from rollout.core.words import count, instant, odds, share, span
+from rollout.core.words import instant, odds, span
 
 Said = tuple[str, str]
 """A heading and the sentences under it."""
 
 
-def why(moment: Moment) -> tuple[Said, ...]:
-    """The whole explanation: where it is, what was seen, what was decided, what comes next."""
+def why(moment: Moment, last: str = "") -> tuple[Said, ...]:
+    """The whole explanation: where it is, what was seen, what was decided, what comes next. ``last``: the
+    judge's words about the journey before, of a rollout that has none under way.
+    """
     decision = moment.decision
     if decision is None:
         return (("Now", "The daemon has not looked at it yet."), ("Asked", asked_by(moment)))
     told = (
         ("Now", _where(moment, decision.state) + _verified(decision)),
         ("Seen", " ".join(_seen(decision.state))),
+        ("Judged", "" if ramp_of(decision.state) else last),
         ("Decided", _decided(moment, decision)),
         ("Next", f"{_capital(next_step(moment))}."),
         ("Way home", _way_home(decision)),
@@ -97,11 +100,19 @@ def _seen(state: State) -> Iterator[str]:
             yield f"Rejected before: {', '.join(map(str, rejected))}."
         return
     if ramp.counts and ladder.weight_of(ramp.rung, ramp.policy) != NOTHING:
-        yield f"{_counted(ramp.counts[ramp.policy.analysis.main])}."
+        yield f"{counted(ramp.counts[ramp.policy.analysis.main])}."
         yield f"Odds against the canary are {odds(odds_of(ramp))}; {judge.ODDS:.0f} : 1 sends it home."
+        yield from filter(None, [_strength(ramp)])
         yield _noise(ramp)
     if ramp.clock.blind:
         yield f"There was no evidence for the last {span(ramp.clock.blind)}."
+
+
+def _strength(ramp: Ramping) -> str:
+    """How rare such odds are, by the check that has the most."""
+    findings = judge.findings(ramp.policy.analysis.checks, ramp.evidence)
+    against = max(findings, key=lambda finding: finding.odds)
+    return strength(against.check, against.odds)
 
 
 def _noise(ramp: Ramping) -> str:
@@ -111,19 +122,6 @@ def _noise(ramp: Ramping) -> str:
     if phi == 1.0:
         return f"The service is no noisier than chance ({known.minutes} minutes of its history)."
     return f"Evidence counts {1 / phi:.0%}: so noisy was the service by itself in {known.minutes} minutes."
-
-
-def _counted(counts: Tally) -> str:
-    if not counts.canary_n + counts.stable_n:
-        return "No request was counted at this weight yet"
-    canary, unseen = share(counts.canary_x, counts.canary_n), 100 * judge.shows(counts.canary_n)
-    if not counts.canary_x and unseen < _SURE:
-        canary = f"0 of {count(counts.canary_n)} (a fault below {unseen:.2g} % would not have shown)"
-    return f"Canary failed {canary}, stable {share(counts.stable_x, counts.stable_n)}"
-
-
-_SURE = 99.0
-"""Per cent from which "would not have shown" says nothing."""
 
 
 def _decided(moment: Moment, decision: Decision) -> str:

@@ -171,6 +171,7 @@ async def record(rollout: Rollout, decision: Decision, world: World, *, homeward
     if decision.reason in CONDEMNED and world.breaker.condemns(world.clock.monotonic()):
         alerts += common_cause(rollout, world.sinks, now)
     entry = Record(rollout.name, now, decision, noteworthy, alerts, rollout.asked.origin, rollout.outcome)
+    entry = replace(entry, anew=rollout.dirty)
     goes_home = homeward or isinstance(decision.state, RollingBack)
     trouble = await _write_down(rollout, entry, world, PATIENCE if goes_home else world.patience)
     if trouble:

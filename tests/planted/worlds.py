@@ -19,6 +19,7 @@ MACHINE = "rollout.core.machine"
 ORDERS = "rollout.core.orders"
 SCHEDULE = "rollout.core.schedule"
 TERMS = "rollout.core.terms"
+TESTIMONY = "rollout.core.testimony"
 TURN = "rollout.core.turn"
 BREAKER = "rollout.engine.breaker"
 CATALOGUE = "rollout.engine.catalogue"
@@ -220,8 +221,8 @@ EVIDENCE = (
     Fault(
         "requests-from-before-the-weight",
         LOOK,
-        "proof = carried and state.clock.carried and not late",
-        "proof = True",
+        "return carried and state.clock.carried and not late",
+        "return True",
         "requests that another weight sent prove this one",
         ("R3", "I2"),
     ),
@@ -583,6 +584,30 @@ GIT = (
 )
 
 MEMORY = (
+    Fault(
+        "the-judge-s-record-knows-no-proof",
+        TESTIMONY,
+        "        proof=look.proof,\n",
+        "        proof=True,\n",
+        "the record of a look says that it proves its rung, whatever it was",
+        ("M9",),
+    ),
+    Fault(
+        "the-judge-s-record-has-a-hole",
+        RECONCILE,
+        "replace(entry, anew=rollout.dirty)",
+        "replace(entry, anew=False)",
+        "after a look that no disk took, what the judge knew is not kept whole",
+        ("M9",),
+    ),
+    Fault(
+        "held-looks-are-not-recorded",
+        MACHINE,
+        "Reason[state.why.name], facts, look=look)",
+        "Reason[state.why.name], facts)",
+        "what the judge is fed while a rollout is held is forgotten",
+        ("M9",),
+    ),
     Fault(
         "write-before-record",
         RECONCILE,

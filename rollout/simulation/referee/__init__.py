@@ -14,6 +14,7 @@ from rollout.simulation.referee.book import Violation
 from rollout.simulation.referee.court import Court
 from rollout.simulation.referee.proofs import Truth
 from rollout.simulation.referee.reactions import Dues, Sights
+from rollout.simulation.referee.replays import Replays
 from rollout.simulation.referee.rests import Rests
 
 LAWS = (
@@ -40,7 +41,7 @@ class Referee:
         self.court = Court()
         self.court.rate = rate
         self.violations: list[Violation] = []
-        remembering = (Ears(sinks), Dues(), Sights(), Truth(), Outcomes(), Orders(), Rests())
+        remembering = (Ears(sinks), Dues(), Sights(), Truth(), Outcomes(), Orders(), Rests(), Replays())
         self._laws = (*LAWS, *(law.hear for law in remembering))
 
     def hear(self, event: Event) -> None:
