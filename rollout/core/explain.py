@@ -43,7 +43,7 @@ def why(moment: Moment, last: str = "") -> tuple[Said, ...]:
     if decision is None:
         return (("Now", "The daemon has not looked at it yet."), ("Asked", asked_by(moment)))
     told = (
-        ("Now", _where(moment, decision.state)),
+        ("Now", _where(moment, decision.state) + _verified(decision)),
         ("Seen", " ".join(_seen(decision.state))),
         ("Judged", "" if ramp_of(decision.state) else last),
         ("Decided", _decided(moment, decision)),
@@ -58,6 +58,11 @@ def _where(moment: Moment, state: State) -> str:
     virtual = getattr(getattr(state, "past", None), "virtual", False)
     observed = "In observe mode, where nothing is written: " if virtual else ""
     return f"{observed}{moment.name} {_standing(moment, state)}."
+
+
+def _verified(decision: Decision) -> str:
+    doubt = decision.facts.get("unverified")
+    return f" That is {doubt}: only requests tell what they carry." if doubt else ""
 
 
 def _standing(moment: Moment, state: State) -> str:

@@ -108,7 +108,14 @@ class Look:
             "stable_failed": counts.stable_x,
             "odds": min(MOST_ODDS, max(finding.odds for finding in self.findings)),
             "baked": self.state.clock.baked,
+            **unverified(self.seen),
         }
+
+
+def unverified(seen: Observation) -> dict[str, Fact]:
+    """Said of a mesh whose proxies nobody asked: what they carry is known by the requests alone."""
+    asked = isinstance(seen.mesh, Unseen) or seen.mesh.verified
+    return {} if asked else {"unverified": "not verified at the proxies"}
 
 
 def tell(counts: Tally) -> str:

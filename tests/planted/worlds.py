@@ -697,8 +697,8 @@ PEOPLE = (
     Fault(
         "journeys-share-a-key",
         NARRATE,
-        "return str(past.attempt) if past is not None else",
-        "return str(past.attempt * 0) if past is not None else",
+        "str(attempt_of(decision.state))",
+        "str(attempt_of(decision.state) * 0)",
         "what happened in an earlier journey is not told again",
         ("I6",),
     ),

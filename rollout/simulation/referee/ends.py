@@ -54,8 +54,8 @@ def of_looks(event: Event, court: Court) -> Iterator[Violation]:
 
 
 def of_rest(event: Event, court: Court) -> Iterator[Violation]:
-    """I20: at rest nothing is written; what a disk was late with is of before."""
-    if not isinstance(event, Recorded) or not court.calm or event.at - court.disk_at < LATE:
+    """I20: at rest nothing is written; what was said last, or what a disk was late with, is of before."""
+    if not isinstance(event, Recorded) or event.at - max(court.calm_at, court.disk_at) < LATE:
         return
     decision, book = event.record.decision, court.book(event.record.name)
     same = decision.state == book.state and decision.reason is book.reason and book.told

@@ -12,7 +12,7 @@ import pytest
 from rollout.adapters.envoy_admin import Silent, quote, stat_name
 from rollout.adapters.envoy_counters import UPTIME, Counters, series
 from rollout.adapters.meshes.envoy_proxies import ready_endpoints, routing
-from rollout.adapters.meshes.envoy_routes import Unclear
+from rollout.adapters.meshes.unclear import Unclear
 from rollout.adapters.metrics.envoy import LONGEST, host_counts, inquire
 from rollout.adapters.metrics.envoy import counters as counters_of
 from rollout.core.model import Route, Split

@@ -319,6 +319,15 @@ def test_a_baking_step_says_what_was_seen_and_when_it_ends():
     assert "All to jazz-v1 at once if the odds reach 100 : 1" in told["Way home"]
 
 
+def test_what_no_proxy_was_asked_for_is_not_called_certain():
+    """A control plane that accepted a split has not distributed it."""
+    world = at(TEN, verified=False)
+    world.looks(5)
+    assert headings(world)["Now"].endswith(
+        "That is not verified at the proxies: only requests tell what they carry."
+    )
+
+
 def test_a_failing_canary_is_told_with_its_share():
     """A run without failures says what it could not show; one with failures says how many."""
     world = with_(at(TEN), failing={V1: 0.02, V2: 0.02})
