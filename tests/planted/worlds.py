@@ -593,14 +593,6 @@ MEMORY = (
         ("M9",),
     ),
     Fault(
-        "the-judge-s-record-has-a-hole",
-        RECONCILE,
-        "replace(entry, anew=rollout.dirty)",
-        "replace(entry, anew=False)",
-        "after a look that no disk took, what the judge knew is not kept whole",
-        ("M9",),
-    ),
-    Fault(
         "held-looks-are-not-recorded",
         MACHINE,
         "Reason[state.why.name], facts, look=look)",
