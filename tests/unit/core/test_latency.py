@@ -65,6 +65,26 @@ def test_a_histogram_without_answers_is_a_baseline_of_zeros():
     assert slow(empty, series(C, 1, 3, 4, 4), 10.0) == (4, 3)
 
 
+def test_who_was_told_to_wait_is_taken_off_when_the_proxy_tells_of_its_answer():
+    """Answers are told now and then only, when the proxy's age is renewed; in between nothing is counted,
+    and nobody who waited is forgotten.
+    """
+    looks = [
+        series(C, 0, 0, 0, 0, active=2, started=2, uptime=5.0),
+        series(C, 0, 0, 0, 0, active=2, started=2, uptime=10.0),  # both have waited for a look
+        replace(series(C, 0, 0, 0, 0, started=2, uptime=10.0), completed=2),  # answered, not told yet
+        replace(series(C, 0, 0, 0, 0, started=5, uptime=10.0), completed=5),  # and three quick ones
+        series(C, 3, 3, 3, 5, uptime=15.0),
+    ]
+    before, counted = Sample((looks[0],)), []
+    for look in looks[1:]:
+        after = Sample((look,))
+        [tally] = increment(before, after, (S, C), (Latency(100.0),), 1.0).tallies
+        counted.append((tally.canary_n, tally.canary_x))
+        before = baseline(before, after, 1.0)
+    assert counted == [(2, 2), (0, 0), (0, 0), (3, 0)]
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
