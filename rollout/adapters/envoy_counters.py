@@ -218,6 +218,6 @@ def edges_of(name: str, pairs: Iterable[tuple[Any, Any]]) -> Edges:
     sound = all(type(count) is int and count >= 0 for _, count in edges) and all(
         type(bound) in {int, float} for bound in bounds
     )
-    if not edges or not sound or bounds[0] < 0 or any(low >= high for low, high in pairwise(bounds)):
+    if not edges or not sound or not bounds[0] >= 0 or not all(low < high for low, high in pairwise(bounds)):
         raise Silent(f"answered {name} without rising buckets of counts")
     return (*edges[:-1], (math.inf, edges[-1][1])) if bounds[-1] >= LONG else edges

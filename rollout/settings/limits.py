@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollout.policy.limits import Limits
-from rollout.settings import Settings
+from rollout.settings import Gauge, PrometheusMetrics, Settings
 
 
 def limits(settings: Settings) -> Limits:
@@ -17,4 +17,10 @@ def limits(settings: Settings) -> Limits:
         meshes=tuple(mesh.name for mesh in settings.meshes),
         metrics=tuple(source.name for source in settings.metrics),
         sinks=tuple(sink.name for sink in settings.sinks),
+        queries={
+            source.name: {query.name: isinstance(query, Gauge) for query in source.queries}
+            if isinstance(source, PrometheusMetrics)
+            else {}
+            for source in settings.metrics
+        },
     )
