@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from rollout.core import judge, ladder, noise
+from rollout.core import blame, judge, ladder, noise
+from rollout.core.blame import Blame
 from rollout.core.forecast import rung_words
 from rollout.core.model import (
     NOTHING,
@@ -92,7 +93,7 @@ def _seen(state: State) -> Iterator[str]:
             yield f"Rejected before: {', '.join(map(str, rejected))}."
         return
     if ramp.counts and ladder.weight_of(ramp.rung, ramp.policy) != NOTHING:
-        yield f"{_counted(ramp.counts[ramp.policy.analysis.main])}."
+        yield from _checked(ramp)
         yield f"Odds against the canary are {odds(odds_of(ramp))}; {judge.ODDS:.0f} : 1 sends it home."
         yield _noise(ramp)
     if ramp.clock.blind:
@@ -106,6 +107,24 @@ def _noise(ramp: Ramping) -> str:
     if phi == 1.0:
         return f"The service is no noisier than chance ({known.minutes} minutes of its history)."
     return f"Evidence counts {1 / phi:.0%}: so noisy was the service by itself in {known.minutes} minutes."
+
+
+def _checked(ramp: Ramping) -> Iterator[str]:
+    """What was counted for each check, the main one first; checks that call the same bad say it once."""
+    checks, main, said = ramp.policy.analysis.checks, ramp.policy.analysis.main, set[Blame]()
+    for index in (main, *(index for index in range(len(checks)) if index != main)):
+        bad = blame.of(checks[index], ramp.evidence[index])
+        if bad not in said:
+            said.add(bad)
+            counts = ramp.counts[index]
+            yield f"{_counted(counts) if bad == Blame() else _of_kind(bad, counts)}."
+
+
+def _of_kind(bad: Blame, counts: Tally) -> str:
+    canary, stable = share(counts.canary_x, counts.canary_n), share(counts.stable_x, counts.stable_n)
+    if not counts.canary_n + counts.stable_n:
+        return f"No {bad.things} were counted at this weight yet that could show how many {bad.do}"
+    return f"{_capital(bad.things)} that {bad.did}: canary {canary}, stable {stable}"
 
 
 def _counted(counts: Tally) -> str:

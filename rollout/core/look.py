@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from rollout.core import judge, latency, noise
+from rollout.core import blame, judge, latency, noise
+from rollout.core.blame import Blame
 from rollout.core.convergence import follow, lag, ready
 from rollout.core.counters import Increment, baseline, increment, tells_late
 from rollout.core.ladder import weight_of
@@ -72,16 +73,26 @@ class Look:
             return Verdict.ERROR if isinstance(self.seen.sample, Unseen) else Verdict.NO_DATA
         return worst
 
+    def blame(self, index: int) -> Blame:
+        """What this check calls bad, in words."""
+        return blame.of(self.state.policy.analysis.checks[index], self.state.evidence[index])
+
+    def accused(self, index: int) -> dict[str, Fact]:
+        """The facts of a reason that is about this check."""
+        said = self.blame(index)
+        return {**said.facts, "tally": said.tell(self.state.counts[index])}
+
     @property
     def facts(self) -> dict[str, Fact]:
         """The numbers that any reason about this look may rest on."""
-        counts = self.state.counts[self.state.policy.analysis.main]
+        main = self.state.policy.analysis.main
+        counts = self.state.counts[main]
         return {
             "name": self.state.policy.name,
             "stable": str(self.state.past.stable),
             "canary": str(self.state.canary),
             "weight": percent(self.weight),
-            "tally": tell(counts),
+            "tally": self.blame(main).tell(counts),
             "canary_requests": counts.canary_n,
             "canary_failed": counts.canary_x,
             "stable_requests": counts.stable_n,
@@ -89,11 +100,6 @@ class Look:
             "odds": min(MOST_ODDS, max(finding.odds for finding in self.findings)),
             "baked": self.state.clock.baked,
         }
-
-
-def tell(counts: Tally) -> str:
-    """Both arms' counts in words."""
-    return f"canary {_arm(counts.canary_x, counts.canary_n)}, stable {_arm(counts.stable_x, counts.stable_n)}"
 
 
 def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Look:
@@ -227,7 +233,3 @@ def _tick(
         carried=carried,
         pace=clock.pace,
     )
-
-
-def _arm(bad: int, total: int) -> str:
-    return f"{bad} of {total} failed ({bad / total:.2%})" if total else "0 requests"

@@ -173,7 +173,15 @@ def test_edges_are_those_that_tell_slow_from_quick():
     """Between 0.2 % and 70 % of stable's answers are slower, both ends included."""
     assert latency.choose(Sample((series(S, 300, 900, 998, 1000),)), S) == (10.0, 100.0, 1000.0)
     assert latency.choose(Sample((series(S, 299, 900, 999, 1000),)), S) == (100.0,)
-    assert latency.choose(Sample((series(S, 1000, 1000, 1000, 1000),)), S) == ()
+
+
+def test_where_all_are_quick_the_first_edge_tells_who_is_not():
+    """A service that answers within the first bucket is compared by who does not; one that never answers
+    within any cannot be compared.
+    """
+    assert latency.choose(Sample((series(S, 1000, 1000, 1000, 1000),)), S) == (10.0,)
+    assert latency.choose(Sample((series(S, 100, 999, 1000, 1000),)), S) == (100.0,)
+    assert latency.choose(Sample((series(S, 0, 0, 100, 1000),)), S) == ()
 
 
 def test_edges_are_chosen_by_stable_alone_over_all_its_proxies():
