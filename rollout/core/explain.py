@@ -16,6 +16,7 @@ from rollout.core.model import (
     NOTHING,
     Decision,
     Held,
+    LatencyEvidence,
     OnSilence,
     Ramping,
     RollingBack,
@@ -101,12 +102,19 @@ def _seen(state: State) -> Iterator[str]:
 
 
 def _noise(ramp: Ramping) -> str:
-    known, phi = ramp.noise, noise.factor(ramp.noise, 0, ladder.weight_of(ramp.rung, ramp.policy))
+    known, phi = ramp.noise, _phi(ramp, ramp.policy.analysis.main)
     if not known.factors:
         return f"Evidence counts {1 / phi:.0%}: how noisy the service is by itself is not known yet."
     if phi == 1.0:
         return f"The service is no noisier than chance ({known.minutes} minutes of its history)."
     return f"Evidence counts {1 / phi:.0%}: so noisy was the service by itself in {known.minutes} minutes."
+
+
+def _phi(ramp: Ramping, check: int) -> float:
+    evidence = ramp.evidence[check]
+    if isinstance(evidence, LatencyEvidence):
+        return noise.at_edge(ramp.noise, check, evidence.worst.edge) if evidence.worst else noise.UNKNOWN
+    return noise.factor(ramp.noise, check, ladder.weight_of(ramp.rung, ramp.policy))
 
 
 def _checked(ramp: Ramping) -> Iterator[str]:

@@ -52,16 +52,16 @@ def measures(evidence: LatencyEvidence) -> tuple[Measure, ...]:
 
 
 def add(
-    evidence: LatencyEvidence, looks: Sequence[Tally], *, phi: float, proof: bool, bets: bool
+    evidence: LatencyEvidence, looks: Sequence[Tally], *, phis: Sequence[float], proof: bool, bets: bool
 ) -> LatencyEvidence:
-    """Feed one look's counts, one tally for each edge. ``phi``: see ``noise``. ``proof``: they were gathered
-    while the mesh carried the rung's weight. ``bets``: the canary has had a weight.
+    """Feed one look's counts, one tally for each edge. ``phis``: of each, see ``noise``. ``proof``: they were
+    gathered while the mesh carried the rung's weight. ``bets``: the canary has had a weight.
     """
     if not evidence.edges:
         return evidence
     age = evidence.age + looks[0].seconds if bets else 0.0
     edges = []
-    for each, look in zip(evidence.edges, looks, strict=True):
+    for each, look, phi in zip(evidence.edges, looks, phis, strict=True):
         bet, block, step = each.bet, each.block, each.step
         if bets:
             bet, block = betting.mixture(betting.SLOWNESS, bet, block + look, phi, age)

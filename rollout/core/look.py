@@ -150,7 +150,7 @@ def _fed(state: Ramping, counted: Increment, seen: Observation, *, carried: bool
     evidence, counts = [], []
     judged = zip(state.policy.analysis.checks, state.evidence, state.counts, strict=True)
     for number, (check, old, before) in enumerate(judged):
-        fed = _Fed(tallies, noise.factor(state.noise, number, weight), weight < EVERYTHING, proof, bets)
+        fed = _Fed(tallies, _phis(state, number, weight), weight < EVERYTHING, proof, bets)
         new, total = _judged(check, old, before, fed)
         if isinstance(new, LatencyEvidence):
             new = latency.settle(new, seen.sample, state.past.stable.backend)
@@ -168,14 +168,22 @@ def _fed(state: Ramping, counted: Increment, seen: Observation, *, carried: bool
 @dataclass(frozen=True, slots=True)
 class _Fed:
     """What a look feeds a check's evidence: its tallies are the next ones; the rest as ``judge.add`` says.
-    ``bets``: the canary has had a weight.
+    ``phis``: one for each tally. ``bets``: the canary has had a weight.
     """
 
     tallies: Iterator[Tally]
-    phi: float
+    phis: tuple[float, ...]
     control: bool
     proof: bool
     bets: bool
+
+
+def _phis(state: Ramping, number: int, weight: Weight) -> tuple[float, ...]:
+    """How noisy what a check asks is: one figure, or one for each edge of a comparison of latencies."""
+    evidence = state.evidence[number]
+    if isinstance(evidence, LatencyEvidence):
+        return tuple(noise.at_edge(state.noise, number, each.edge) for each in evidence.edges or ())
+    return (noise.factor(state.noise, number, weight),)
 
 
 def _judged(check: Check, evidence: Evidence, counts: Tally, fed: _Fed) -> tuple[Evidence, Tally]:
@@ -183,10 +191,10 @@ def _judged(check: Check, evidence: Evidence, counts: Tally, fed: _Fed) -> tuple
     if not isinstance(evidence, LatencyEvidence):
         look = next(fed.tallies)
         if fed.bets:
-            evidence = judge.add(check, evidence, look, proof=fed.proof, phi=fed.phi, control=fed.control)
+            evidence = judge.add(check, evidence, look, proof=fed.proof, phi=fed.phis[0], control=fed.control)
         return evidence, counts + look
     looks = [next(fed.tallies) for _ in evidence.edges or ()]
-    evidence = latency.add(evidence, looks, phi=fed.phi, proof=fed.proof, bets=fed.bets)
+    evidence = latency.add(evidence, looks, phis=fed.phis, proof=fed.proof, bets=fed.bets)
     return evidence, evidence.worst.counts if evidence.worst else counts
 
 

@@ -215,7 +215,7 @@ def chosen(*edges: float) -> LatencyEvidence:
 
 def feed(evidence: LatencyEvidence, *looks: tuple[Tally, ...]) -> LatencyEvidence:
     for look in looks:
-        evidence = latency.add(evidence, look, phi=1.0, proof=True, bets=True)
+        evidence = latency.add(evidence, look, phis=[1.0] * len(look), proof=True, bets=True)
     return evidence
 
 
@@ -273,7 +273,7 @@ def test_without_edges_nothing_is_known_and_nothing_passes():
 def test_the_bets_begin_with_the_first_weight_and_go_on_at_the_next():
     """Before it only the counts grow; at another rung only the bets stay."""
     look = (Tally(50, 20, 450, 4, 1.0),)
-    before = latency.add(chosen(100.0), look, phi=1.0, proof=True, bets=False)
+    before = latency.add(chosen(100.0), look, phis=[1.0], proof=True, bets=False)
     assert before.edges is not None
     [edge] = before.edges
     assert (edge.bet, edge.step, edge.counts) == (Bet(1.0, (0.0,) * 8), Tally(), look[0])
