@@ -9,7 +9,8 @@ from random import Random
 
 from bench.figures import Figure
 from rollout.policy.lint import check
-from rollout.simulation.journey import Scene, travel
+from rollout.simulation.journey import travel
+from rollout.simulation.scene import Scene
 
 POLICIES = Path(__file__).resolve().parents[1] / "policies"
 BUDGET = 5.0

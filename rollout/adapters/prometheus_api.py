@@ -30,6 +30,11 @@ class Answer:
     at: datetime | None = None
 
 
+def literal(text: str) -> str:
+    """``text`` as a string of PromQL, whatever it holds."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
 class Api:
     """One server. It blocks: call it from a thread."""
 

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rollout.cli import layout, outputs, terminal
-from rollout.cli.assumptions import ERRORS, FAULT, FROM, TRAFFIC
+from rollout.cli.assumptions import ERRORS, FAULT, FROM, LATENCY, TRAFFIC
 from rollout.cli.commands import command as declare
 from rollout.cli.commands import wishes
 from rollout.cli.exits import OK, USAGE, Ends
 from rollout.cli.lint import policies_in
-from rollout.core.model import Policy, percent
+from rollout.core.model import Latency, Policy, Query, percent
 from rollout.core.words import counted, span
 
 if TYPE_CHECKING:
-    from rollout.simulation.journey import Fault, Journey, Scene, When
+    from rollout.simulation.journey import Journey
     from rollout.simulation.runs import Forecast, Share
+    from rollout.simulation.scene import Fault, Scene, When
 
 
 @declare("""
@@ -38,7 +39,13 @@ rollout simulate policies/ --runs 1000 --seed 7 -o json
     help="What fails: stable=0.1%,canary=2%. Default: 0.1 % of both.",
 )
 @click.option(
-    "--from", "since", type=FROM, help="When the canary begins to fail by itself: step:2, 5m. Default: 0s."
+    "--latency",
+    type=LATENCY,
+    default="stable=60ms",
+    help="In what time half of the answers come: stable=60ms,canary=+200ms. Default: 60 ms of both.",
+)
+@click.option(
+    "--from", "since", type=FROM, help="When the canary begins to be worse: step:2, 5m. Default: 0s."
 )
 @click.option(
     "--fault",
@@ -55,6 +62,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     paths: tuple[Path, ...],
     traffic: float,
     errors: tuple[float, float],
+    latency: tuple[float, float],
     since: When | None,
     faults: tuple[Fault, ...],
     runs: int,
@@ -66,11 +74,11 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     Sends invented traffic through the true rules, many times, and says how often the canary is promoted or
     goes home, when, and what its failures cost. Nothing real is read or written.
     """
-    from rollout.simulation.journey import Scene, When
     from rollout.simulation.runs import forecast
+    from rollout.simulation.scene import Scene, When
 
     policies = policies_in(paths, "simulate")
-    scene = Scene(traffic, *errors, since or When(), faults)
+    scene = Scene(traffic, *errors, since or When(), faults, *latency)
     _check_steps(policies, scene)
     shown = terminal.out(wishes().color)
     rounds = len(policies) * runs * (1 if scene.is_no_worse else 2)
@@ -140,6 +148,11 @@ def _premises(told: Forecast, seed: int) -> list[tuple[str, str]]:
     rate, unit = (scene.rate, "second") if scene.rate >= 1 else (60 * scene.rate, "minute")
     rows = [("traffic", f"{rate:g} requests a {unit}, both versions together")]
     rows.append(("errors", _errors(scene, policy.revision)))
+    of = [check.of for check in policy.analysis.checks]
+    if any(isinstance(each, Latency) for each in of):
+        rows.append(("latency", _latency(scene, policy.revision)))
+    if queries := sorted({each.name for each in of if isinstance(each, Query)}):
+        rows.append(("queries", f"left out: nobody knows here what {', '.join(queries)} will count"))
     opens = ", as its first window opens" if policy.windows else ""
     rows.append(("start", f"{starts(policy):%A %H:%M} UTC{opens}; {policy.revision} is asked for"))
     for fault in scene.faults:
@@ -157,6 +170,15 @@ def _errors(scene: Scene, canary: object) -> str:
     since = scene.since
     begins = f", from when {_when(since)}" if since.step or since.seconds else ""
     return f"{stable} fail, and {100 * scene.canary:.3g} % of {canary}'s{begins}"
+
+
+def _latency(scene: Scene, canary: object) -> str:
+    stable = f"half of stable's answers come within {scene.stable_median:g} ms"
+    if scene.canary_median == scene.stable_median:
+        return f"{stable}, and as many of {canary}'s"
+    since = scene.since
+    begins = f", from when {_when(since)}" if since.step or since.seconds else ""
+    return f"{stable}, of {canary}'s within {scene.canary_median:g} ms{begins}"
 
 
 def _when(when: When) -> str:
@@ -203,7 +225,7 @@ def _next(told: list[Forecast], runs: int) -> str:
     if scene.is_no_worse:
         worse = f"stable={stable:g}%,canary={max(2.0, min(100.0, 20 * stable)):g}%"
         return f"--errors {worse} --from step:2: is a bad version seen, and what does it cost?"
-    if any(each.share(Outcome.PROMOTED).count for each in told):
+    if canary <= stable or any(each.share(Outcome.PROMOTED).count for each in told):
         return "longer bakes, or --traffic with more requests: what is rare takes many to be seen"
     if canary > 8 * stable:
         return f"--errors stable={stable:g}%,canary={canary / 4:g}%: is a smaller fault seen, too?"
@@ -216,7 +238,14 @@ def _assumed(scene: Scene) -> dict[str, Any]:
         for fault in scene.faults
     ]
     errors = {"stable": scene.stable, "canary": scene.canary}
-    return {"traffic": scene.rate, "errors": errors, "from": _point(scene.since), "faults": faults}
+    latency = {"stable": scene.stable_median / 1000, "canary": scene.canary_median / 1000}
+    return {
+        "traffic": scene.rate,
+        "errors": errors,
+        "latency": latency,
+        "from": _point(scene.since),
+        "faults": faults,
+    }
 
 
 def _point(when: When | None) -> dict[str, Any] | None:

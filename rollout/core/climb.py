@@ -6,9 +6,10 @@ They are asked last, when every reason for going down and for holding had nothin
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import assert_never
 
-from rollout.core import bets, judge, ladder
+from rollout.core import bets, blame, judge, ladder, latency
 from rollout.core.convergence import ready
 from rollout.core.look import Look
 from rollout.core.model import (
@@ -126,28 +127,45 @@ def _inconclusive(look: Look, stage: Stage, doubt: Turn) -> Turn:
 def _unproven(look: Look, stage: Stage) -> Turn | None:
     """What the step's requests do not rule out yet (ANALYSIS 3.8)."""
     delta = ladder.margin_of(stage, look.state.policy)
-    for finding in look.findings:
+    for index, finding in enumerate(look.findings):
         if delta is None or not isinstance(finding.check, Comparison):
             continue
         if not judge.proves(finding.step, delta):
-            return say(look, Reason.UNPROVEN, margin=delta, requests=finding.step.canary_n)
+            accused = look.accused(index)
+            return say(look, Reason.UNPROVEN, margin=delta, requests=finding.step.canary_n, **accused)
     return None
 
 
 def _too_few(look: Look) -> Turn | None:
     """Which requests a baked step still lacks: law 4, every unknown resolves to "do not raise"."""
-    for finding in look.findings:
+    for index, finding in enumerate(look.findings):
         step, needed = finding.step, finding.check.min_requests
+        if finding.lacking in UNCOMPARED:
+            return say(look, Reason.UNCOMPARED, detail=UNCOMPARED[finding.lacking])
+        accused = look.accused(index)
         if step.canary_n < needed:
-            return say(look, Reason.TOO_FEW, requests=step.canary_n, needed=needed, arm="canary")
+            return say(look, Reason.TOO_FEW, requests=step.canary_n, needed=needed, arm="canary", **accused)
         if finding.verdict is Verdict.NO_DATA:
-            return say(look, Reason.TOO_FEW, requests=step.stable_n, needed=bets.LEAST_STABLE, arm="stable")
+            few = step.stable_n
+            return say(look, Reason.TOO_FEW, requests=few, needed=bets.LEAST_STABLE, arm="stable", **accused)
     return None
+
+
+UNCOMPARED = MappingProxyType(
+    {
+        "unknown": f"stable has not answered the {latency.KNOWN} requests yet by which it is known",
+        "no edge": (
+            f"at every edge of its proxies' buckets more than {latency.COMMONEST:.0%} of stable's answers "
+            "are slower"
+        ),
+    }
+)
+"""Why latency cannot be compared, by what a finding lacks."""
 
 
 def _against(look: Look) -> Turn | None:
     """What speaks against the canary without proving it; nobody's haste waives that."""
-    for finding in look.findings:
+    for index, finding in enumerate(look.findings):
         step, check = finding.step, finding.check
         if isinstance(check, Limit) and finding.lacking in {"over", "both"}:
             reason = Reason.BOTH_OVER_LIMIT if finding.lacking == "both" else Reason.OVER_LIMIT_NOW
@@ -157,9 +175,11 @@ def _against(look: Look) -> Turn | None:
                 canary_share=judge.share(step.canary_x, step.canary_n),
                 stable_share=judge.share(step.stable_x, step.stable_n),
                 limit=check.max,
+                **look.accused(index),
             )
         if finding.odds > judge.CALM:
-            return say(look, Reason.SUSPECT)
+            one = blame.loudest(look.state.policy.analysis.checks, look.state.evidence)
+            return say(look, Reason.SUSPECT, **look.accused(one))
     return None
 
 

@@ -4,7 +4,8 @@ Requests are counted when they are completed, so failures never exceed requests,
 answer of one proxy. A gap makes a longer increment, never a lost one.
 
 Latency is counted by the edges of the source's buckets: bad is what took longer. Who has waited for longer
-than an edge already is counted as slower than it, once, before the answer comes.
+than an edge already is counted as slower than it, once, before the answer comes. A proxy adds its answers to
+its histograms now and then only, when it renews its age too: between two such moments nothing is counted.
 """
 
 from __future__ import annotations
@@ -121,11 +122,18 @@ def _kept(old: Series | None, new: Series, elapsed: float | None) -> Series:
     since = _since(old, new, elapsed)
     if since is None:
         return new
+    if not _is_merged(since, new):
+        return replace(new, edges=since.edges, late=since.late, age=since.age)
     late = _waiting(Span(new, since)) if elapsed is not None and new.edges else 0
     edges = since.edges if _is_torn(since.edges, new.edges) else new.edges
     if not late and edges is new.edges:
         return new
     return replace(new, edges=edges, late=late, age=elapsed or 0.0)
+
+
+def _is_merged(old: Series, new: Series) -> bool:
+    """Can the histogram be another one? A proxy's age stands still between two of them."""
+    return new.uptime is None or new.uptime != old.uptime
 
 
 def _is_torn(old: tuple[tuple[float, int], ...], new: tuple[tuple[float, int], ...]) -> bool:
@@ -238,8 +246,10 @@ def _bands(spans: Sequence[Span], elapsed: float | None) -> list[_Band]:
     """Of each series whose histogram can be believed: Envoy prints one while it still adds to it."""
     found = []
     for span in spans:
-        grown = None if span.old is None else _grown(span.old, span.new)
-        if grown is not None and span.old is not None:
+        if span.old is None or not _is_merged(span.old, span.new):
+            continue
+        grown = _grown(span.old, span.new)
+        if grown is not None:
             late = _waiting(span) if elapsed is not None else 0
             found.append(_Band(span.new.backend, grown, late, elapsed or 0.0, span.old.late, span.old.age))
     return found

@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from rollout.core import judge, ladder, noise
+from rollout.core import blame, judge, ladder, noise
+from rollout.core.blame import Blame
 from rollout.core.forecast import rung_words
 from rollout.core.model import (
     NOTHING,
     Decision,
     Held,
+    LatencyEvidence,
     OnSilence,
     Ramping,
     RollingBack,
     State,
     Steady,
+    Tally,
     Unadopted,
     Waiting,
     Why,
@@ -29,7 +32,7 @@ from rollout.core.moment import Moment, odds_of, ramp_of, weight_of
 from rollout.core.next_step import next_step
 from rollout.core.quotation import counted, strength
 from rollout.core.reason import Reason
-from rollout.core.words import instant, odds, span
+from rollout.core.words import instant, odds, share, span
 
 Said = tuple[str, str]
 """A heading and the sentences under it."""
@@ -100,7 +103,7 @@ def _seen(state: State) -> Iterator[str]:
             yield f"Rejected before: {', '.join(map(str, rejected))}."
         return
     if ramp.counts and ladder.weight_of(ramp.rung, ramp.policy) != NOTHING:
-        yield f"{counted(ramp.counts[ramp.policy.analysis.main])}."
+        yield from _checked(ramp)
         yield f"Odds against the canary are {odds(odds_of(ramp))}; {judge.ODDS:.0f} : 1 sends it home."
         yield from filter(None, [_strength(ramp)])
         yield _noise(ramp)
@@ -116,12 +119,37 @@ def _strength(ramp: Ramping) -> str:
 
 
 def _noise(ramp: Ramping) -> str:
-    known, phi = ramp.noise, noise.factor(ramp.noise, 0, ladder.weight_of(ramp.rung, ramp.policy))
+    known, phi = ramp.noise, _phi(ramp, ramp.policy.analysis.main)
     if not known.factors:
         return f"Evidence counts {1 / phi:.0%}: how noisy the service is by itself is not known yet."
     if phi == 1.0:
         return f"The service is no noisier than chance ({known.minutes} minutes of its history)."
     return f"Evidence counts {1 / phi:.0%}: so noisy was the service by itself in {known.minutes} minutes."
+
+
+def _phi(ramp: Ramping, check: int) -> float:
+    evidence = ramp.evidence[check]
+    if isinstance(evidence, LatencyEvidence):
+        return noise.at_edge(ramp.noise, check, evidence.worst.edge) if evidence.worst else noise.UNKNOWN
+    return noise.factor(ramp.noise, check, ladder.weight_of(ramp.rung, ramp.policy))
+
+
+def _checked(ramp: Ramping) -> Iterator[str]:
+    """What was counted for each check, the main one first; checks that call the same bad say it once."""
+    checks, main, said = ramp.policy.analysis.checks, ramp.policy.analysis.main, set[Blame]()
+    for index in (main, *(index for index in range(len(checks)) if index != main)):
+        bad = blame.of(checks[index], ramp.evidence[index])
+        if bad not in said:
+            said.add(bad)
+            counts = ramp.counts[index]
+            yield f"{counted(counts) if bad == Blame() else _of_kind(bad, counts)}."
+
+
+def _of_kind(bad: Blame, counts: Tally) -> str:
+    canary, stable = share(counts.canary_x, counts.canary_n), share(counts.stable_x, counts.stable_n)
+    if not counts.canary_n + counts.stable_n:
+        return f"No {bad.things} were counted at this weight yet that could show how many {bad.do}"
+    return f"{_capital(bad.things)} that {bad.did}: canary {canary}, stable {stable}"
 
 
 def _decided(moment: Moment, decision: Decision) -> str:

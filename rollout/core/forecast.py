@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from rollout.core import bets, judge, ladder, schedule
+from rollout.core import bets, blame, judge, ladder, schedule
+from rollout.core.blame import Blame
 from rollout.core.model import (
     EVERYTHING,
     Comparison,
@@ -169,23 +170,40 @@ def _after_bake(state: Ramping, rung: Stage, weight: Weight, passed: float) -> F
 
 
 def _needs(state: Ramping, rung: Stage) -> Iterator[str]:
-    findings = judge.findings(state.policy.analysis.checks, state.evidence)
-    least = max(finding.check.min_requests for finding in findings)
-    canary = min(finding.step.canary_n for finding in findings)
-    yield f"at least {count(least)} canary requests were counted ({count(canary)} so far)"
-    for finding in findings:
-        if isinstance(finding.check, Comparison) and finding.step.stable_n < bets.LEAST_STABLE:
-            yield f"at least {bets.LEAST_STABLE} of stable ({count(finding.step.stable_n)} so far)"
-    margin = ladder.margin_of(rung, state.policy)
-    compared = [finding.step for finding in findings if isinstance(finding.check, Comparison)]
-    if margin is not None and (lacking := max((judge.lacks(step, margin) for step in compared), default=0)):
-        yield f"{count(lacking)} more without an error rule out that it fails {margin:.0%} more"
+    """Each a clause; what checks need of the same things is said once, by the one that needs most."""
+    checks, margin = state.policy.analysis.checks, ladder.margin_of(rung, state.policy)
+    findings = judge.findings(checks, state.evidence)
+    said = [blame.of(check, evidence) for check, evidence in zip(checks, state.evidence, strict=True)]
+    for things in dict.fromkeys(one.things for one in said):
+        these = [finding for finding, one in zip(findings, said, strict=True) if one.things == things]
+        least = max(finding.check.min_requests for finding in these)
+        canary = min(finding.step.canary_n for finding in these)
+        yield f"at least {count(least)} canary {things} were counted ({count(canary)} so far)"
+    proofs: dict[str, int] = {}
+    for finding, one in zip(findings, said, strict=True):
+        if finding.lacking in {"unknown", "no edge"}:
+            yield "stable's latency is known well enough to compare with"
+        elif isinstance(finding.check, Comparison):
+            if finding.step.stable_n < bets.LEAST_STABLE:
+                yield f"at least {bets.LEAST_STABLE} of stable ({count(finding.step.stable_n)} so far)"
+            clause = _ruled_out(one, margin or 0.0)
+            proofs[clause] = max(proofs.get(clause, 0), judge.lacks(finding.step, margin))
+    yield from (f"{count(lacking)} {clause}" for clause, lacking in proofs.items() if lacking)
     worst = max(finding.odds for finding in findings)
     yield f"the odds against it are at most {judge.CALM:g} : 1 (now {odds(worst)})"
-    for finding in findings:
+    for finding, one in zip(findings, said, strict=True):
         if isinstance(finding.check, Limit):
-            seen = judge.share(finding.step.canary_x, finding.step.canary_n)
-            yield f"it fails at most {finding.check.max:.2%} of them (now {seen:.2%})"
+            seen, most = judge.share(finding.step.canary_x, finding.step.canary_n), finding.check.max
+            if one == Blame():
+                yield f"it fails at most {most:.2%} of them (now {seen:.2%})"
+            else:
+                yield f"at most {most:.2%} of its {one.things} {one.do} (now {seen:.2%})"
+
+
+def _ruled_out(bad: Blame, margin: float) -> str:
+    if bad == Blame():
+        return f"more without an error rule out that it fails {margin:.0%} more"
+    return f"more {bad.things} of which none {bad.did} rule out that {margin:.0%} more of them {bad.do}"
 
 
 def _wait(missing: int, counted: int, seconds: float, passed: float) -> float | None:

@@ -89,16 +89,16 @@ def hear(
     looks: Sequence[Tally],
     *,
     proof: bool,
-    phi: float,
+    phis: Sequence[float],
     control: bool,
     bets: bool,
 ) -> Evidence:
     """Feed one look's counts to any check: one tally, or one for each edge of a comparison of latencies.
-    ``bets``: the canary has had a weight; the rest as of ``add``.
+    ``phis``: of each. ``bets``: the canary has had a weight; the rest as of ``add``.
     """
     if isinstance(evidence, LatencyEvidence):
-        return latency.add(evidence, looks, phi=phi, proof=proof, bets=bets)
-    (look,) = looks
+        return latency.add(evidence, looks, phis=phis, proof=proof, bets=bets)
+    (look,), (phi,) = looks, phis
     return add(check, evidence, look, proof=proof, phi=phi, control=control) if bets else evidence
 
 
@@ -135,9 +135,9 @@ def findings(checks: Sequence[Check], evidence: Sequence[Evidence]) -> tuple[Fin
     the weighted mean of theirs, and the one that contributes most answers for all.
     """
     found = list(map(find, checks, evidence))
-    weights = {i: _weight(check) for i, check in enumerate(checks) if isinstance(check, Comparison)}
+    weights = {i: weight(check) for i, check in enumerate(checks) if isinstance(check, Comparison)}
     if len(weights) > 1:
-        shares = {i: weight * found[i].odds for i, weight in weights.items()}
+        shares = {i: part * found[i].odds for i, part in weights.items()}
         together = sum(shares.values()) / sum(weights.values())
         blamed = max(shares, key=lambda i: shares[i])
         for i in shares:
@@ -193,7 +193,8 @@ def shows(requests: int) -> float:
     return min(1.0, math.log(20) / (0.9 * requests)) if requests else 1.0
 
 
-def _weight(check: Comparison) -> float:
+def weight(check: Comparison) -> float:
+    """Its part of the capital that comparisons stake together."""
     match check.of:
         case Errors():
             return ERRORS_WEIGHT

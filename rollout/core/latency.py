@@ -23,7 +23,8 @@ KNOWN = 300
 def choose(sample: Sample, stable: str) -> tuple[float, ...] | None:
     """The edges that tell slow from quick, by all that stable has answered since its proxies began to count.
 
-    ``None`` while that is too little to say; empty when there is no such edge.
+    ``None`` while that is too little to say. Where all are quick, it is the first edge that hardly any
+    exceeds; empty when there is no such edge either.
     """
     told = [dict(series.edges) for series in sample.series if series.backend == stable and series.edges]
     total = sum(edges[math.inf] for edges in told)
@@ -31,8 +32,9 @@ def choose(sample: Sample, stable: str) -> tuple[float, ...] | None:
         return None
     every = [edges for edges in told if edges[math.inf]]
     common = sorted(set.intersection(*map(set, every)) - {math.inf})
-    slower = ((edge, 1.0 - sum(edges[edge] for edges in every) / total) for edge in common)
-    return tuple(edge for edge, share in slower if RAREST <= share <= COMMONEST)
+    slower = {edge: 1.0 - sum(edges[edge] for edges in every) / total for edge in common}
+    telling = tuple(edge for edge, share in slower.items() if RAREST <= share <= COMMONEST)
+    return telling or tuple(edge for edge, share in slower.items() if share < RAREST)[:1]
 
 
 def settle(evidence: LatencyEvidence, sample: Sample, stable: str) -> LatencyEvidence:
@@ -53,16 +55,16 @@ def measures(evidence: LatencyEvidence) -> tuple[Measure, ...]:
 
 
 def add(
-    evidence: LatencyEvidence, looks: Sequence[Tally], *, phi: float, proof: bool, bets: bool
+    evidence: LatencyEvidence, looks: Sequence[Tally], *, phis: Sequence[float], proof: bool, bets: bool
 ) -> LatencyEvidence:
-    """Feed one look's counts, one tally for each edge. ``phi``: see ``noise``. ``proof``: they were gathered
-    while the mesh carried the rung's weight. ``bets``: the canary has had a weight.
+    """Feed one look's counts, one tally for each edge. ``phis``: of each, see ``noise``. ``proof``: they were
+    gathered while the mesh carried the rung's weight. ``bets``: the canary has had a weight.
     """
     if not evidence.edges:
         return evidence
     age = evidence.age + looks[0].seconds if bets else 0.0
     edges = []
-    for each, look in zip(evidence.edges, looks, strict=True):
+    for each, look, phi in zip(evidence.edges, looks, phis, strict=True):
         bet, block, step = each.bet, each.block, each.step
         if bets:
             bet, block = betting.mixture(betting.SLOWNESS, bet, block + look, phi, age)

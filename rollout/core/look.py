@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
 
-from rollout.core import judge, latency, noise
+from rollout.core import blame, judge, latency, noise
+from rollout.core.blame import Blame
 from rollout.core.convergence import follow, lag, ready
 from rollout.core.counters import Increment, baseline, increment, tells_late
 from rollout.core.ladder import weight_of
@@ -44,11 +45,11 @@ BAKED_LOOKS = 3
 
 class Heard(NamedTuple):
     """What the judge was fed for each check: a tally, or one for each edge of a comparison of latencies, and
-    phi. ``edges``: (check by index, edges) of those that were chosen after it.
+    phi of each. ``edges``: (check by index, edges) of those that were chosen after it.
     """
 
     fed: tuple[tuple[Tally, ...], ...] = ()
-    noise: tuple[float, ...] = ()
+    noise: tuple[tuple[float, ...], ...] = ()
     edges: tuple[tuple[int, tuple[float, ...]], ...] = ()
 
 
@@ -92,16 +93,26 @@ class Look:
             return None
         return Verdict.ERROR if isinstance(self.seen.sample, Unseen) else Verdict.NO_DATA
 
+    def blame(self, index: int) -> Blame:
+        """What this check calls bad, in words."""
+        return blame.of(self.state.policy.analysis.checks[index], self.state.evidence[index])
+
+    def accused(self, index: int) -> dict[str, Fact]:
+        """The facts of a reason that is about this check."""
+        said = self.blame(index)
+        return {**said.facts, "tally": said.tell(self.state.counts[index])}
+
     @property
     def facts(self) -> dict[str, Fact]:
         """The numbers that any reason about this look may rest on."""
-        counts = self.state.counts[self.state.policy.analysis.main]
+        main = self.state.policy.analysis.main
+        counts = self.state.counts[main]
         return {
             "name": self.state.policy.name,
             "stable": str(self.state.past.stable),
             "canary": str(self.state.canary),
             "weight": percent(self.weight),
-            "tally": tell(counts),
+            "tally": self.blame(main).tell(counts),
             "canary_requests": counts.canary_n,
             "canary_failed": counts.canary_x,
             "stable_requests": counts.stable_n,
@@ -116,11 +127,6 @@ def unverified(seen: Observation) -> dict[str, Fact]:
     """Said of a mesh whose proxies nobody asked: what they carry is known by the requests alone."""
     asked = isinstance(seen.mesh, Unseen) or seen.mesh.verified
     return {} if asked else {"unverified": "not verified at the proxies"}
-
-
-def tell(counts: Tally) -> str:
-    """Both arms' counts in words."""
-    return f"canary {_arm(counts.canary_x, counts.canary_n)}, stable {_arm(counts.stable_x, counts.stable_n)}"
 
 
 def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Look:
@@ -184,8 +190,8 @@ def _fed(
     evidence, counts, phis, edges = [], [], [], []
     judged = zip(state.policy.analysis.checks, state.evidence, state.counts, fed, strict=True)
     for number, (check, old, before, looks) in enumerate(judged):
-        phi = noise.factor(state.noise, number, weight)
-        new = judge.hear(check, old, looks, proof=proof, phi=phi, control=weight < EVERYTHING, bets=bets)
+        phi = _phis(state, number, weight)
+        new = judge.hear(check, old, looks, proof=proof, phis=phi, control=weight < EVERYTHING, bets=bets)
         if isinstance(new, LatencyEvidence):
             counts.append(new.worst.counts if new.worst else before)
             settled = latency.settle(new, seen.sample, state.past.stable.backend)
@@ -204,6 +210,14 @@ def _fed(
         flow=follow(state.flow, counted, weight) if flows else state.flow,
     )
     return after, Heard(tuple(fed), tuple(phis), tuple(edges))
+
+
+def _phis(state: Ramping, number: int, weight: Weight) -> tuple[float, ...]:
+    """How noisy what a check asks is: one figure, or one for each edge of a comparison of latencies."""
+    evidence = state.evidence[number]
+    if isinstance(evidence, LatencyEvidence):
+        return tuple(noise.at_edge(state.noise, number, each.edge) for each in evidence.edges or ())
+    return (noise.factor(state.noise, number, weight),)
 
 
 def _silence(state: Ramping, counted: Increment | None, seen: Observation) -> str:
@@ -249,7 +263,3 @@ def _tick(
         carried=carried,
         pace=clock.pace,
     )
-
-
-def _arm(bad: int, total: int) -> str:
-    return f"{bad} of {total} failed ({bad / total:.2%})" if total else "0 requests"

@@ -16,7 +16,7 @@ from rollout.core.climb import rise
 from rollout.core.convergence import exposure, lag, least, misled, ready, shown
 from rollout.core.drift import FIGHT, drift
 from rollout.core.fence import borne_out
-from rollout.core.look import Look, look_at, tell
+from rollout.core.look import Look, look_at
 from rollout.core.model import (
     NOTHING,
     Cause,
@@ -180,18 +180,16 @@ def _homeward(look: Look, rules: tuple[Rule, ...]) -> Turn | None:
 
 
 def _failing(look: Look) -> Turn | None:
-    for finding in look.findings:
+    for index, finding in enumerate(look.findings):
         if finding.verdict is not Verdict.FAILING:
             continue
+        accused = look.accused(index)
         if isinstance(finding.check, Comparison):
-            return home(look, Cause.WORSE, Reason.WORSE)
-        counts = look.state.counts[look.findings.index(finding)]
-        limits: dict[str, Fact] = {
-            "canary_share": judge.share(counts.canary_x, counts.canary_n),
-            "limit": finding.check.max,
-            "tally": tell(counts),
-        }
-        return home(look, Cause.OVER_LIMIT, Reason.OVER_LIMIT, **limits)
+            return home(look, Cause.WORSE, Reason.WORSE, **accused)
+        counts = look.state.counts[index]
+        share = judge.share(counts.canary_x, counts.canary_n)
+        limits: dict[str, Fact] = {"canary_share": share, "limit": finding.check.max}
+        return home(look, Cause.OVER_LIMIT, Reason.OVER_LIMIT, **accused, **limits)
     return None
 
 

@@ -181,7 +181,7 @@ class Judged:
     ``number``: of the journey's looks, from 1. ``weight``: the rung's; bets begin with the first above 0.
     ``held``: the most it might have, where that was less. ``fed``: for each check what was counted: one
     tally, or one for each edge of a comparison of latencies; empty in a blind look. ``noise``: phi of each
-    check. ``proof``: it was gathered while the mesh carried the weight. ``edges``: (check by index, edges)
+    of these. ``proof``: it was gathered while the mesh carried the weight. ``edges``: (check by index, edges)
     that were chosen after it. ``checks``: those in force from this look on, empty while they stay.
     ``silence``: what the verdict is for want of evidence, unless a check fails. ``verdicts``, ``odds``: of
     each check. ``rose``: the next look is at another rung, where the proof begins again. ``evidence``: what
@@ -192,7 +192,7 @@ class Judged:
     at: datetime
     weight: Weight
     fed: tuple[tuple[Tally, ...], ...]
-    noise: tuple[float, ...]
+    noise: tuple[tuple[float, ...], ...]
     proof: bool
     silence: Verdict | None
     verdicts: tuple[Verdict, ...]

@@ -141,6 +141,7 @@ _BY_REASON: Mapping[Reason, str | Callable[[Moment, Decision], str]] = {
     Reason.PROBING: _rise,
     Reason.BAKING: _rise,
     Reason.TOO_FEW: _rise,
+    Reason.UNCOMPARED: _rise,
     Reason.UNPROVEN: _rise,
     Reason.INCONCLUSIVE: _rise,
     Reason.PASSED_UNPROVEN: _settle,

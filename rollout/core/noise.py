@@ -6,15 +6,16 @@ divided by how much more. There are two ways of asking stable:
 
 - between its hosts, in groups that carry the share of traffic that the canary has, where there are several:
   what all of stable suffers at once cancels;
-- between neighbouring stretches of time of the whole, where there are not: a change that all hosts share is
-  taken for noise too, which errs on the side of phi.
+- between neighbouring stretches of time of the whole, where there are not, and for latency: a change that all
+  hosts share is taken for noise too, which errs on the side of phi.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import pairwise
 from typing import TypeVar
 
@@ -28,6 +29,8 @@ STRETCHES = (1, 2, 5)
 """Minutes: noise may last longer than one."""
 SIGNIFICANT = 1.28
 """Normal quantile: what chance alone shows in one of ten histories is not taken for noise."""
+NEIGHBOURS = 1.5
+"""Differences of neighbours in time share a stretch each: so many of them tell as much as one by itself."""
 FEW_ERRORS = 200
 """With fewer in the history, groups as small as the canary's say too little: halves are compared instead."""
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5)
@@ -37,6 +40,8 @@ HALF = SHARES[-1]
 T = TypeVar("T")
 Counts = tuple[int, int]
 """Completed and bad requests."""
+Chances = Callable[[float], float]
+"""Of a share, the variance that chance alone gives it, times the requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,22 @@ class Minute:
 
     totals: tuple[Counts, ...]
     hosts: Mapping[str, Counts]
+
+
+class Told(Enum):
+    """What a history tells of a check: failures of each host; only all counts; all counts of slow answers."""
+
+    OF_HOSTS = "of each host"
+    OF_ALL = "of all"
+    OF_ANSWERS = "of all answers"
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """What it tells of a comparison of latencies: of each minute the answers, and those above each edge."""
+
+    edges: tuple[float, ...]
+    minutes: Sequence[Sequence[int]]
 
 
 def quiet(checks: int) -> Noise:
@@ -62,23 +83,39 @@ def factor(noise: Noise, check: int, weight: Weight) -> float:
     return min(noise.factors[check], key=lambda pair: abs(pair[0] - share))[1]
 
 
-def measure(history: Sequence[Minute], by_host: Sequence[bool | None]) -> Noise:
-    """What the history says of each check; ``by_host``: whether the hosts' counts are of what it asks;
-    ``None``: nothing is.
-    """
+def at_edge(noise: Noise, check: int, edge: float) -> float:
+    """Phi of a comparison of latencies at an edge (milliseconds): of the nearest that was measured."""
+    if not check < len(noise.factors):
+        return UNKNOWN
+    return min(noise.factors[check], key=lambda pair: abs(pair[0] - edge))[1]
+
+
+def measure(history: Sequence[Minute], told: Sequence[Told | Slow]) -> Noise:
+    """What the history says of each check, by what is told of it."""
     if len(history) < ENOUGH_MINUTES:
         return Noise(len(history))
     hosts = sorted({host for minute in history for host in minute.hosts})
     factors: list[tuple[tuple[float, float], ...]] = []
-    for check, hosted in enumerate(by_host):
-        if hosted is None:
-            factors.append(((HALF, UNKNOWN),))
-        elif hosted and len(hosts) > 1:
+    for check, known in enumerate(told):
+        if isinstance(known, Slow):
+            factors.append(_of_edges(known))
+        elif known is Told.OF_HOSTS and len(hosts) > 1:
             factors.append(_between_hosts([minute.hosts for minute in history], hosts))
         else:
-            phi = _between_times([minute.totals[check] for minute in history])
+            chances = _one_of_two if known is Told.OF_ANSWERS else _one_by_one
+            phi = _between_times([minute.totals[check] for minute in history], chances)
             factors.append(((HALF, phi),))
     return Noise(len(history), tuple(factors))
+
+
+def _of_edges(slow: Slow) -> tuple[tuple[float, float], ...]:
+    """Pairs of an edge and phi there, between stretches of time: no proxy times its hosts apart."""
+    if len(slow.minutes) < ENOUGH_MINUTES or not slow.edges:
+        return ((0.0, UNKNOWN),)
+    return tuple(
+        (edge, _between_times([(row[0], row[number]) for row in slow.minutes], _one_of_two))
+        for number, edge in enumerate(slow.edges, 1)
+    )
 
 
 def _between_hosts(
@@ -116,11 +153,12 @@ def _of_groups(minutes: Sequence[Mapping[str, Counts]], groups: Sequence[Sequenc
     return max(found)
 
 
-def _between_times(minutes: Sequence[Counts]) -> float:
+def _between_times(minutes: Sequence[Counts], chances: Chances) -> float:
     found = [1.0]
     for stretch in STRETCHES:
         blocks = [_sum(span) for span in _spans(minutes, stretch)]
-        found.append(_significant(_phi(list(pairwise(blocks))), len(blocks) - 1))
+        alone = (len(blocks) - 1) / NEIGHBOURS
+        found.append(_significant(_phi(list(pairwise(blocks)), chances), alone))
     return max(found)
 
 
@@ -133,15 +171,25 @@ def _sum(counts: Sequence[Counts]) -> Counts:
     return sum(n for n, _ in counts), sum(x for _, x in counts)
 
 
-def _phi(pairs: Sequence[tuple[Counts, Counts]]) -> float:
+def _one_by_one(share: float) -> float:
+    """The variance of who fails rarely and one by one (Poisson), as the bets on errors have it."""
+    return share
+
+
+def _one_of_two(share: float) -> float:
+    """The variance of what an answer is or is not, common as that may be: above an edge (binomial)."""
+    return share * (1.0 - share)
+
+
+def _phi(pairs: Sequence[tuple[Counts, Counts]], chances: Chances = _one_by_one) -> float:
     """Squared differences of the arms' shares, over what chance alone makes of them."""
     squares = chance = 0.0
     for (n1, x1), (n2, x2) in pairs:
         if n1 and n2:
             squares += (x1 / n1 - x2 / n2) ** 2
-            chance += (x1 + x2) / (n1 + n2) * (1.0 / n1 + 1.0 / n2)
+            chance += chances((x1 + x2) / (n1 + n2)) * (1.0 / n1 + 1.0 / n2)
     return squares / chance if chance else 1.0
 
 
-def _significant(phi: float, blocks: int) -> float:
+def _significant(phi: float, blocks: float) -> float:
     return phi if blocks and phi > 1.0 + SIGNIFICANT * math.sqrt(2.0 / blocks) else 1.0

@@ -87,9 +87,9 @@ class _Trial:
         if isinstance(known, LatencyEvidence) and len(known.edges or ()) != len(look.fed[source]):
             return
         control, bets = look.weight < EVERYTHING, look.weight != NOTHING
-        phi = look.noise[source]
+        phis = look.noise[source]
         self.evidence[index] = judge.hear(
-            check, known, look.fed[source], proof=look.proof, phi=phi, control=control, bets=bets
+            check, known, look.fed[source], proof=look.proof, phis=phis, control=control, bets=bets
         )
 
     def _choose(self, index: int, source: int | None, each: Replayed) -> None:

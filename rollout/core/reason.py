@@ -58,10 +58,14 @@ class Reason(Enum):
         "probe at {weight}: {tally}; the next rung needs a good look with 5 canary requests",
     )
     BAKING = (Level.EVENT, "baking at {weight}: {baked:.0f} of {bake:.0f} s; {tally}")
-    TOO_FEW = (Level.EVENT, "{requests} of {needed} {arm} requests seen at {weight}; {tally}")
+    TOO_FEW = (Level.EVENT, "{requests} of {needed} {arm} {things} seen at {weight}; {tally}")
+    UNCOMPARED = (Level.EVENT, "latency cannot be compared yet at {weight}: {detail}; {tally}")
     UNPROVEN = (
         Level.EVENT,
-        "{requests} canary requests at {weight} do not yet rule out that it fails {margin:.0%} more: {tally}",
+        (
+            "{requests} canary {things} at {weight} do not yet rule out that {margin:.0%} more of them {do}: "
+            "{tally}"
+        ),
     )
     INCONCLUSIVE = (
         Level.NOTIFY,
@@ -76,7 +80,10 @@ class Reason(Enum):
     )
     OVER_LIMIT_NOW = (
         Level.EVENT,
-        "canary fails {canary_share:.2%}, over {limit:.2%}; too little to go back, too much to rise",
+        (
+            "{canary_share:.2%} of the canary's {things} {did}, over {limit:.2%}; too little to go back, too "
+            "much to rise"
+        ),
     )
     SUSPECT = (
         Level.EVENT,
@@ -85,8 +92,8 @@ class Reason(Enum):
     BOTH_OVER_LIMIT = (
         Level.PAGE,
         (
-            "canary ({canary_share:.2%}) and stable ({stable_share:.2%}) both break the limit ({limit:.2%}): "
-            "going back would not help, going on would be blind; holding at {weight}"
+            "canary ({canary_share:.2%} of its {things} {did}) and stable ({stable_share:.2%}) both break "
+            "the limit ({limit:.2%}): going back would not help, going on would be blind; holding at {weight}"
         ),
     )
     BLIND = (Level.EVENT, "no evidence ({detail}) for {blind:.0f} of {deadline:.0f} s; holding at {weight}")
@@ -145,7 +152,7 @@ class Reason(Enum):
     OVER_LIMIT = (
         Level.NOTIFY,
         (
-            "{canary} fails {canary_share:.2%} of its requests, over the limit of {limit:.2%}: {tally}; "
+            "{canary} breaks the limit of {limit:.2%}: {canary_share:.2%} of its {things} {did}; {tally}; "
             "from {before} to 0 %"
         ),
     )
@@ -177,4 +184,8 @@ class Reason(Enum):
 
     def say(self, facts: Mapping[str, str | int | float]) -> str:
         """The sentence with its numbers."""
-        return self.sentence.format_map(facts)
+        return self.sentence.format_map(_HTTP | dict(facts))
+
+
+_HTTP = {"things": "requests", "do": "fail", "did": "failed"}
+"""What a decision was about that does not say it."""

@@ -111,8 +111,8 @@ def _heard(checks: Sequence[Check], evidence: Sequence[Evidence], look: Judged) 
     """What the judge knows after the counts of a look, as he was fed them live."""
     control, bets = look.weight < EVERYTHING, look.weight != NOTHING
     return tuple(
-        judge.hear(check, known, fed, proof=look.proof, phi=phi, control=control, bets=bets)
-        for check, known, fed, phi in zip(checks, evidence, look.fed, look.noise, strict=True)
+        judge.hear(check, known, fed, proof=look.proof, phis=phis, control=control, bets=bets)
+        for check, known, fed, phis in zip(checks, evidence, look.fed, look.noise, strict=True)
     )
 
 

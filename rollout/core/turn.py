@@ -48,7 +48,8 @@ def home(look: Look, cause: Cause, reason: Reason, **facts: Fact) -> Turn:
     if isinstance(mesh, MeshSeen) and ready(mesh, state.past.stable.backend) == 0 and look.weight != NOTHING:
         failing = cause in (Cause.WORSE, Cause.OVER_LIMIT)
         detail = f"it should go home: {reason.name.lower()}"
-        return say(look, Reason.STABLE_UNHEALTHY if failing else Reason.STABLE_NOT_READY, detail=detail)
+        facts["detail"] = detail
+        return say(look, Reason.STABLE_UNHEALTHY if failing else Reason.STABLE_NOT_READY, **facts)
     guilty = cause not in (Cause.WITHDRAWN, Cause.REVERTED, Cause.CHANGED)
     past = condemned(state.past, state.canary) if guilty else state.past
     if cause is Cause.NO_DATA:

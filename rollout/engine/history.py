@@ -15,8 +15,20 @@ from dataclasses import dataclass, field
 
 from rollout.core import noise
 from rollout.core.counters import baseline, increment
-from rollout.core.model import UNHEARD, Check, Errors, Latency, Noise, Ramping, Sample, Unseen
-from rollout.core.noise import MINUTES, Counts, Minute
+from rollout.core.latency import choose
+from rollout.core.model import (
+    UNHEARD,
+    Check,
+    Errors,
+    Latency,
+    Measure,
+    Noise,
+    Ramping,
+    Sample,
+    Tally,
+    Unseen,
+)
+from rollout.core.noise import MINUTES, Counts, Minute, Slow, Told
 from rollout.engine.gather import about
 from rollout.engine.rollout import Rollout
 from rollout.ports import Clock, Hosts, Metrics, Question
@@ -30,8 +42,10 @@ MOST_HOSTS = 16
 """Hosts of a backend that are told apart; further ones are counted with one of these."""
 RENEWED = 5
 """Readings after which the noise is measured anew: it is an hour's figure."""
-HOSTS, ALL_EDGES = Errors(), Latency()
-"""What the counts of hosts are of; and what no history is kept of, as its edges are not chosen yet."""
+HOSTS = Errors()
+"""What the counts of hosts are of."""
+MOST_COUNTED = 2**32 - 1
+"""Answers of one minute that are told apart from more: each count is kept in four bytes."""
 
 
 class History:
@@ -91,14 +105,38 @@ def _past_of(rollout: Rollout) -> _Past | None:
 
 
 @dataclass(slots=True)
+class _Slowness:
+    """How many answers a minute brought, and how many of them above each edge (milliseconds), for an hour."""
+
+    edges: tuple[float, ...]
+    _rows: array[int] = field(default_factory=lambda: array("I"))
+
+    @property
+    def told(self) -> Slow:
+        """The hour."""
+        width = len(self.edges) + 1
+        return Slow(self.edges, [self._rows[at : at + width] for at in range(0, len(self._rows), width)])
+
+    def add(self, tallies: Sequence[Tally]) -> None:
+        """One minute, in the place of the oldest."""
+        answers = max(tally.stable_n for tally in tallies)
+        self._rows.extend(
+            min(MOST_COUNTED, count) for count in (answers, *(tally.stable_x for tally in tallies))
+        )
+        del self._rows[: max(0, len(self._rows) - MINUTES * (len(self.edges) + 1))]
+
+
+@dataclass(slots=True)
 class _Past:
     """One stable's hour. Each minute is one row: the totals of each check, then the hosts, as pairs of
-    completed and bad requests; ten thousand of them must not weigh.
+    completed and bad requests; ten thousand of them must not weigh. How slow its answers are is kept in an
+    array for each comparison of latencies, once their edges are known.
     """
 
     source: str
     stable: str
     checks: tuple[Check, ...]
+    _slow: dict[int, _Slowness] = field(default_factory=dict)
     _rows: deque[array[int]] = field(default_factory=lambda: deque(maxlen=MINUTES))
     _index: dict[str, int] = field(default_factory=dict)
     _before: Sample | None = None
@@ -119,23 +157,36 @@ class _Past:
     def noise(self) -> Noise:
         """Measured anew now and then only."""
         if self._age >= RENEWED or not self._noise.factors:
-            by_host = [None if check.of == ALL_EDGES else check.of == HOSTS for check in self.checks]
-            self._noise, self._age = noise.measure([self._minute(row) for row in self._rows], by_host), 0
+            told = [self._told(number, check.of) for number, check in enumerate(self.checks)]
+            self._noise, self._age = noise.measure([self._minute(row) for row in self._rows], told), 0
         return self._noise
+
+    def _told(self, number: int, of: Measure) -> Told | Slow:
+        if of == Latency():
+            return self._slow[number].told if number in self._slow else Slow((), ())
+        return Told.OF_HOSTS if of == HOSTS else Told.OF_ANSWERS if isinstance(of, Latency) else Told.OF_ALL
 
     def add(self, sample: Sample | Unseen, hosts: Hosts, now: float) -> None:
         """One reading."""
         if isinstance(sample, Unseen):
             return
+        measures: list[Measure] = [check.of for check in self.checks if check.of != Latency()]
+        measures += [Latency(edge) for slow in self._slow.values() for edge in slow.edges]
         counted = increment(
             self._before,
             sample,
             (self.stable, ""),
-            (HOSTS if check.of == ALL_EDGES else check.of for check in self.checks),
+            measures,
             now - self._read_at if self._before else None,
         )
         if self._before is not None and counted.covered and not sample.silent:
-            row = array("Q", [count for one in counted.tallies for count in (one.stable_n, one.stable_x)])
+            tallies = iter(counted.tallies)
+            row = array("Q")
+            for check in self.checks:
+                one = Tally() if check.of == Latency() else next(tallies)
+                row.extend((one.stable_n, one.stable_x))
+            for slow in self._slow.values():
+                slow.add([next(tallies) for _ in slow.edges])
             row.extend([0, 0] * min(MOST_HOSTS, len(self._index.keys() | {host for _, host in hosts})))
             for (proxy, host), (n, x) in hosts.items():
                 old_n, old_x = self._hosts.get((proxy, host), (n, x))
@@ -144,6 +195,9 @@ class _Past:
                 row[place + 1] += min(max(0, n - old_n), max(0, x - old_x))
             self._rows.append(row)
             self._age += 1
+        for number, check in enumerate(self.checks):
+            if check.of == Latency() and number not in self._slow and (edges := choose(sample, self.stable)):
+                self._slow[number] = _Slowness(edges)
         self._before, self._hosts, self._read_at = baseline(self._before, sample), dict(hosts), now
 
     def _place(self, host: str) -> int:

@@ -134,10 +134,32 @@ class EnvoyMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Ratio:
+    """A query of two selectors of raw counters: so many of ``total`` are ``bad``. ``label`` of their series
+    bears the backend's name; empty: that of the source.
+    """
+
+    name: str
+    bad: str
+    total: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A query of one selector, of what goes up and down. ``label`` as for ``Ratio``."""
+
+    name: str
+    gauge: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PrometheusMetrics:
     """Counters from Prometheus, which scrapes the Envoys each ``interval`` seconds.
 
     ``match``: further PromQL matchers of their series; ``label``: the one that bears the cluster's name.
+    ``queries``: what policies may ask for by name.
     """
 
     name: str
@@ -146,6 +168,7 @@ class PrometheusMetrics:
     match: str = ""
     label: str = "envoy_cluster_name"
     token: Reference | None = None
+    queries: tuple[Ratio | Gauge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollout.policy.limits import Cluster, Limits
-from rollout.settings import KubernetesMesh, Settings
+from rollout.settings import Gauge, KubernetesMesh, PrometheusMetrics, Settings
 
 
 def limits(settings: Settings) -> Limits:
@@ -22,4 +22,10 @@ def limits(settings: Settings) -> Limits:
         ),
         metrics=tuple(source.name for source in settings.metrics),
         sinks=tuple(sink.name for sink in settings.sinks),
+        queries={
+            source.name: {query.name: isinstance(query, Gauge) for query in source.queries}
+            if isinstance(source, PrometheusMetrics)
+            else {}
+            for source in settings.metrics
+        },
     )

@@ -261,6 +261,16 @@ METRICS: Mapping[str, Table] = MappingProxyType(
                     "The label that bears a cluster's name; Istio's proxies say `cluster_name`.",
                 ),
                 Key("token", values.reference, "reference", "", "The bearer token."),
+                Key(
+                    "queries",
+                    values.queries,
+                    "table of queries",
+                    "{}",
+                    "What policies ask for by name (`query: {name: …}`). Each is `{ bad = …, total = … }`, "
+                    "selectors of raw counters, or `{ gauge = … }`, one of what goes up and down; `label` is "
+                    "the one that bears the backend's name, if it is another than above.",
+                    "{ payments = { bad = 'payments_total{state=\"failed\"}', total = 'payments_total' } }",
+                ),
             ),
         ),
     }

@@ -19,7 +19,7 @@ from rollout.core.model import FULL
 from rollout.policy import scalars
 from rollout.policy.complaint import Fault
 from rollout.policy.loader import show
-from rollout.settings import Reference
+from rollout.settings import Gauge, Ratio, Reference
 
 
 class Wrong(ValueError):  # noqa: N818 - it says what the value is
@@ -44,6 +44,7 @@ _REPOSITORY = "write https://host/path, ssh://user@host/path, user@host:path or 
 _BRANCH = re.compile(r"(?!-)(?!.*(?:\.\.|//|@\{))[^\s~^:?*\[\\]+(?<!/)(?<!\.lock)")
 _MATCHER = r'[A-Za-z_][A-Za-z0-9_]*\s*(?:=~|!~|!=|=)\s*"(?:[^"\\]|\\.)*"'
 _MATCHERS = re.compile(rf"{_MATCHER}(?:\s*,\s*{_MATCHER})*")
+_SELECTOR = re.compile(rf"([A-Za-z_:][A-Za-z0-9_:]*)\s*(?:\{{\s*(?:({_MATCHERS.pattern})\s*,?\s*)?\}})?")
 MAX_PORT = 65_535
 _WEB = {"http", "https"}
 
@@ -252,6 +253,43 @@ def _words(value: Any, _: Path, read: Callable[[object], str], what: str, exampl
             raise Wrong(f"names {word} twice", "remove one", (number,))
         found.append(word)
     return tuple(found)
+
+
+def queries(value: Any, folder: Path) -> tuple[Ratio | Gauge, ...]:
+    """Named queries: ``{ NAME = { bad = SELECTOR, total = SELECTOR } }`` or ``{ gauge = SELECTOR }``."""
+    if not isinstance(value, Mapping):
+        raise Wrong(f"is {_kind(value)}, wants a table of queries", "write [metrics.NAME.queries] above them")
+    return tuple(_query(name, each, folder) for name, each in value.items())
+
+
+def _query(name: str, value: Any, folder: Path) -> Ratio | Gauge:
+    instead = "write { bad = 'x_total{code=\"500\"}', total = 'x_total' } or { gauge = 'queue_length' }"
+    if not re.fullmatch(scalars.OPERATORS_NAME, name):
+        raise Wrong(f"{show(name)} is no name", "write letters, digits, `_`, `.` and `-`", (name,))
+    if not isinstance(value, Mapping):
+        raise Wrong(f"{name} is {_kind(value)}, wants a table", instead, (name,))
+    for key in value:
+        if key not in {"bad", "total", "gauge", "label"}:
+            raise Wrong(f"{name} says `{key}`, which is not known", instead, (name, key))
+    named = label(value["label"], folder) if "label" in value else ""
+    said = {key: _selector(value[key], (name, key)) for key in value if key != "label"}
+    match said:
+        case {"bad": bad, "total": total, **rest} if not rest:
+            return Ratio(name, bad, total, named)
+        case {"gauge": gauge, **rest} if not rest:
+            return Gauge(name, gauge, named)
+        case _:
+            raise Wrong(f"{name} is neither two counters nor a gauge", instead, (name,))
+
+
+def _selector(value: Any, at: tuple[str | int, ...]) -> str:
+    """A selector of PromQL, ready for more matchers: ``x_total{code="500",``."""
+    found = _SELECTOR.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not found:
+        what = f"{show(value)} is no selector of series" if isinstance(value, str) else f"is {_kind(value)}"
+        more = "functions and operators are not counted raw: record them by a rule, and name that"
+        raise Wrong(what, f"""write for example 'x_total{{code="500"}}'; {more}""", at)
+    return f"{found[1]}{{{found[2]}," if found[2] else f"{found[1]}{{"
 
 
 def admin(value: Any, _: Path) -> tuple[str, ...]:

@@ -18,14 +18,17 @@ from rollout.core.look import BAKED_LOOKS
 from rollout.core.machine import decide
 from rollout.core.model import (
     FULL,
+    Comparison,
     Decision,
     Fact,
     Hold,
+    Latency,
     MeshSeen,
     Observation,
     Past,
     Policy,
     ProxySeen,
+    Query,
     Ramping,
     Revision,
     RollingBack,
@@ -41,7 +44,9 @@ from rollout.core.model import (
 from rollout.core.noise import quiet
 from rollout.core.reason import Reason
 from rollout.engine.rollout import PASSING, UNSETTLED, Rollout
+from rollout.simulation.latency import edges
 from rollout.simulation.requests import Mix, Served, serve, split
+from rollout.simulation.scene import Fault, Kind, Scene, When
 
 NEVER = math.inf
 LONGEST = 86_400.0
@@ -66,55 +71,6 @@ QUIET = frozenset({
     Reason.MEASURING, Reason.SETTLING, Reason.PROBING, Reason.BAKING, Reason.GOING_HOME, Reason.NOTHING_NEW,
 })  # fmt: skip
 """What goes without saying in a timeline."""
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """So many ``seconds`` after a step (counted from 1) is reached; without a step: after the start."""
-
-    seconds: float = 0.0
-    step: int | None = None
-
-
-class Kind(Enum):
-    """What may go wrong, in words."""
-
-    BLIND = "no counters can be read"
-    MESH = "the mesh can be neither read nor written"
-    ENDPOINTS = "the canary has no ready endpoint"
-    STABLE = "stable has no ready endpoint"
-    RESTART = "the daemon is down"
-    FREEZE = "everything is frozen"
-    INCIDENT = "both versions fail 30 % of their requests more"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """``when`` is ``None``: in the middle of the first step."""
-
-    kind: Kind
-    seconds: float
-    when: When | None = None
-
-    def begins(self, policy: Policy) -> When:
-        """When it begins under this policy."""
-        return self.when or When(policy.steps[0].bake / 2, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What is assumed: requests per second, shares (0 to 1) that fail, since when the canary has its own."""
-
-    rate: float = 100.0
-    stable: float = 0.001
-    canary: float = 0.001
-    since: When = When()
-    faults: tuple[Fault, ...] = ()
-
-    @property
-    def is_no_worse(self) -> bool:
-        """Is the canary as good as stable?"""
-        return self.canary <= self.stable
 
 
 class Outcome(Enum):
@@ -165,7 +121,13 @@ def stable_of(policy: Policy) -> Revision:
 
 def travel(policy: Policy, scene: Scene, chance: Random, *, faithful: bool = False) -> Journey:
     """One journey. ``faithful``: look by look, however little may happen."""
-    return _Trip(replace(policy, observe=False), scene, chance, faithful=faithful).run()
+    return _Trip(without_queries(replace(policy, observe=False)), scene, chance, faithful=faithful).run()
+
+
+def without_queries(policy: Policy) -> Policy:
+    """The policy as far as invented traffic can answer it: nobody knows what an operator's query counts."""
+    kept = tuple(check for check in policy.analysis.checks if not isinstance(check.of, Query))
+    return replace(policy, analysis=replace(policy.analysis, checks=kept or (Comparison(),)))
 
 
 class _Trip:
@@ -177,6 +139,7 @@ class _Trip:
         self.arms = stable.backend, policy.revision.backend
         checks = policy.analysis.checks
         self.codes = counted(checks)
+        self.timed = any(isinstance(check.of, Latency) for check in checks)
         self.rollout = Rollout(policy.name, policy, Steady(Past(stable, policy.route)))
         self.start = starts(policy)
         self.now = 0.0
@@ -370,7 +333,9 @@ class _Trip:
         if Kind.STABLE in kinds:
             stable = 1.0
         blame = max(0.0, 1.0 - usual / canary) if canary else 0.0
-        return Mix(scene.rate * weight, canary, scene.rate * (1.0 - weight), stable, blame)
+        slow = scene.canary_median if at + 1e-9 >= self.since else scene.stable_median
+        medians = (slow, scene.stable_median) if self.timed else None
+        return Mix(scene.rate * weight, canary, scene.rate * (1.0 - weight), stable, blame, medians)
 
     def _mesh(self, kinds: frozenset[Kind]) -> MeshSeen:
         stable, canary = self.arms
@@ -381,14 +346,16 @@ class _Trip:
         return MeshSeen(splits, str(self.writes), ready, proxies, epoch, writes=self.writes)
 
     def _sample(self, served: Served) -> Sample:
-        return Sample((
-            _series(self.arms[0], served.stable_good, served.stable_bad, served.seconds, self.codes),
-            _series(self.arms[1], served.canary_good, served.canary_bad, served.seconds, self.codes),
-        ))  # fmt: skip
+        stable = _series(self.arms[0], served.stable_good, served.stable_bad, served.seconds, self.codes)
+        canary = _series(self.arms[1], served.canary_good, served.canary_bad, served.seconds, self.codes)
+        if self.timed:
+            stable = replace(stable, edges=edges(served.stable_upto))
+            canary = replace(canary, edges=edges(served.canary_upto))
+        return Sample((stable, canary))
 
 
-FAILURES = "5xx", "503"
-"""By which codes a failed request is known."""
+FAILURES = "5xx", "503", "grpc", "tcp"
+"""By which codes a failed request is known, or under which names."""
 
 
 def _series(backend: str, good: int, bad: int, seconds: float, codes: tuple[str, ...]) -> Series:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rollout.core.model import Sample, Series, Unseen
 from rollout.ports import Hosts, Question
+from rollout.simulation import latency
 
 
 @dataclass
@@ -17,6 +18,7 @@ class Count:
     completed: int = 0
     active: int = 0
     codes: dict[str, int] = field(default_factory=dict)
+    upto: latency.Upto = latency.NONE
 
 
 @dataclass
@@ -52,6 +54,11 @@ class SimulatedMetrics:
             code = key.removeprefix("code_")
             for name in {code, f"{code[0]}xx"}:
                 count.codes[name] = count.codes.get(name, 0) + more
+
+    def took(self, backend: str, upto: latency.Upto, *, proxy: str = "") -> None:
+        """How long requests that were completed took."""
+        count = self._count(proxy, backend)
+        count.upto = latency.add(count.upto, upto)
 
     def begin(self, backend: str, number: int, *, proxy: str = "") -> None:
         """So many requests were sent on and are under way."""
@@ -104,6 +111,7 @@ class SimulatedMetrics:
                     count.active,
                     tuple((code, count.codes.get(code, 0)) for code in question.codes),
                     proxy.uptime,
+                    latency.edges(count.upto) if question.latency else (),
                 )
                 for name, proxy in self.proxies.items()
                 if not proxy.silent
@@ -111,5 +119,7 @@ class SimulatedMetrics:
                 if (count := proxy.counts.get(backend))
             ),
             silent,
-            missing=tuple((what, "this source does not count it") for what in question.beyond_http),
+            missing=tuple(
+                (what, "this source does not count it") for what in question.beyond_http if what != "latency"
+            ),
         )

@@ -26,6 +26,7 @@ class Terms:
     limit: bool = False
     windows: bool = False
     observe: bool = False
+    latency: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def draw(seed: int) -> Plan:
         deeds += [_fault(chance, kind, names, length) for _ in range(chance.choice((1, 1, 2, 3)))]
     return Plan(
         seed,
-        services,
+        _timed(services, random.Random(f"timed {seed}")),
         chance.choice((1, 1, 2, 3)),
         chance.choice((20.0, 100.0, 100.0, 400.0)),
         tuple(sorted(deed for deed in deeds if deed.at < length)),
@@ -83,8 +84,14 @@ BLACKOUTS = 0.05
 """Of the worlds, in which many rollouts lose their evidence together (I19)."""
 MEETING = 0.02
 """Of the services, for each of the stories in which several things meet."""
+TIMED = 0.2
+"""Of the services, whose policy asks for latency, too."""
 OBSERVING = 0.04
 """Of the worlds, in observe mode."""
+
+
+def _timed(services: tuple[tuple[str, Terms], ...], chance: random.Random) -> tuple[tuple[str, Terms], ...]:
+    return tuple((name, replace(terms, latency=chance.random() < TIMED)) for name, terms in services)
 
 
 def _blackout(chance: random.Random) -> tuple[tuple[tuple[str, Terms], ...], float, list[Deed]]:

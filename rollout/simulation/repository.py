@@ -23,7 +23,10 @@ BAD = {
 def text(name: str, route: str, backend: str, terms: Terms, *, suspend: bool = False) -> str:
     """A policy as people write it."""
     steps = "\n".join(f"    - {{weight: {weight}, bake: {bake:g}s}}" for weight, bake in terms.steps)
-    checks = "[{errors: {}}, {errors: {max: 20%, minRequests: 20}}]" if terms.limit else "[{errors: {}}]"
+    asked = ["errors: {}"]
+    asked += ["errors: {max: 20%, minRequests: 20}"] if terms.limit else []
+    asked += ["latency: {}", "latency: {quantile: 0.9, max: 1s, minRequests: 20}"] if terms.latency else []
+    checks = f"[{', '.join(f'{{{check}}}' for check in asked)}]"
     windows = "  windows: [{days: Mon-Fri, from: '09:00', to: '09:01', zone: UTC}]\n" if terms.windows else ""
     return f"""\
 apiVersion: rollout.dev/v1alpha1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 from rollout.core.model import Policy
-from rollout.simulation.journey import Journey, Outcome, Scene, travel
+from rollout.simulation.journey import Journey, Outcome, travel
+from rollout.simulation.scene import Scene
 
 SURE = 1.959964
 """Standard deviations to either side that hold 95 % of a normal distribution."""
@@ -103,7 +104,7 @@ def forecast(
         return tuple(found)
 
     asked = journeys(scene)
-    good = asked if scene.is_no_worse else journeys(replace(scene, canary=scene.stable))
+    good = asked if scene.is_no_worse else journeys(scene.good)
     return Forecast(policy, scene, asked, good)
 
 

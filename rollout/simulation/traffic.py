@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rollout.core.model import FULL, Route, Split
+from rollout.simulation import latency
 from rollout.simulation.mesh import SimulatedMesh
 from rollout.simulation.metrics import SimulatedMetrics
 
@@ -33,6 +34,7 @@ class Traffic:
     that it sees; stable sees the rest.
     ``panics``: backends that get and answer requests though no endpoint is ready, as Envoy does in panic.
     ``stale``: what is counted is not shown until it is over.
+    ``timed``: the services whose answers are timed, all of them as long, by a chance of their own, ``clock``.
     """
 
     mesh: SimulatedMesh
@@ -46,9 +48,11 @@ class Traffic:
     arrives: dict[str, float] = field(default_factory=dict)
     panics: set[str] = field(default_factory=set)
     stale: bool = False
+    timed: frozenset[str] = frozenset()
+    clock: random.Random = field(default_factory=lambda: random.Random("clock"))
     arms: dict[str, Arm] = field(default_factory=dict)
     _until: float = 0.0
-    _unshown: list[tuple[str, str, int, int]] = field(default_factory=list)
+    _unshown: list[tuple[str, str, int, int, latency.Upto | None]] = field(default_factory=list)
     _age: float = 0.0
 
     def served(self) -> tuple[tuple[str, int, int], ...]:
@@ -85,7 +89,8 @@ class Traffic:
             arm = self.arms.setdefault(backend, Arm())
             arm.completed += number
             arm.failed += failed
-            self._unshown.append((proxy, backend, number, failed))
+            upto = latency.answers(number, latency.MEDIAN, self.clock) if service in self.timed else None
+            self._unshown.append((proxy, backend, number, failed, upto))
 
     def _draw(self, mean: float) -> int:
         """Poisson: by Knuth's product while there are few."""
@@ -103,7 +108,9 @@ class Traffic:
         if self.stale:
             return
         self.metrics.grow_older(self._age)
-        for proxy, backend, number, failed in self._unshown:
+        for proxy, backend, number, failed, upto in self._unshown:
             self.metrics.serve(backend, number, proxy=proxy, code_503=failed)
+            if upto is not None:
+                self.metrics.took(backend, upto, proxy=proxy)
         self._unshown.clear()
         self._age = 0.0

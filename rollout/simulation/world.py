@@ -110,6 +110,8 @@ class World:
         self.traffic = Traffic(
             mesh, metrics, self.routes, random.Random(f"traffic {plan.seed}"), self.clock.monotonic
         )
+        self.traffic.timed = frozenset(name for name, terms in plan.services if terms.latency)
+        self.traffic.clock.seed(f"clock {plan.seed}")
         self.mesh = TroubledMesh(mesh, self.traffic, self.clock)
         self.objects, self.counters = mesh, metrics
         self.metrics = TroubledMetrics(metrics, self.traffic, self.clock)

@@ -116,7 +116,7 @@ def look(number: int = 2, at: datetime = START, **changes: object) -> Judged:
         at,
         Weight(1_000),
         fed,
-        noise=(1.0, 4.0),
+        noise=((1.0,), (4.0,)),
         proof=True,
         silence=None,
         verdicts=verdicts,

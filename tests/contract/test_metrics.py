@@ -27,8 +27,8 @@ CODES = {"jazz-v1": 200, "jazz-v2": 503, "jazz-v3": 429}
 class EnvoyWorld:
     def __init__(self, site: Site) -> None:
         self.metrics: EnvoyStats | PrometheusCounters = EnvoyStats(site.metrics, SystemClock())
-        self.names = site.proxies[0].admin, site.proxies[1].admin
-        self._by_name = dict(zip(self.names, site.proxies, strict=True))
+        self.names = site.proxies[0].admin, site.proxies[-1].admin
+        self._by_name = {proxy.admin: proxy for proxy in site.proxies}
 
     async def request(self, proxy: str, backend: str, number: int) -> None:
         await asyncio.to_thread(self._request, self._by_name[proxy], backend, number)

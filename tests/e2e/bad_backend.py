@@ -10,10 +10,16 @@ import struct
 from collections.abc import AsyncIterator
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nabc"
+CALL = b"HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\n"
+MESSAGE = b"transfer-encoding: chunked\r\n\r\n5\r\n\0\0\0\0\0\r\n"
+"""An empty message of gRPC, as a chunk."""
 
 
 class BadBackend:
-    """``/200`` ... answers with that status. ``calls`` counts requests by path."""
+    """``/200`` ... answers with that status, ``/grpc-13/call`` with that of gRPC, after a message
+    (``/grpc-only-13/call``: without one). ``/slow-300`` takes so many milliseconds. ``calls`` counts requests
+    by path.
+    """
 
     def __init__(self) -> None:
         self.calls: collections.Counter[str] = collections.Counter()
@@ -80,10 +86,39 @@ class BadBackend:
                     _reset(writer)
                     return False
                 what = "503" if bad else "200"
+            case _ if what.endswith("/call"):
+                return await _answer_call(writer, what.removesuffix("/call"))
+            case _ if what.startswith("slow-"):
+                await asyncio.sleep(int(what.removeprefix("slow-")) / 1000)
+                what = "200"
             case _:
                 pass
         writer.write(f"HTTP/1.1 {what} X\r\ncontent-length: 2\r\n\r\nok".encode())
         return True
+
+
+async def _answer_call(writer: asyncio.StreamWriter, what: str) -> bool:
+    """Answer one call of gRPC; its status comes after the message, in trailers."""
+    kind, _, status = what.rpartition("-")
+    match kind or what:
+        case "grpc-only":
+            writer.write(CALL + f"grpc-status: {status}\r\ncontent-length: 0\r\n\r\n".encode())
+        case "grpc":
+            writer.write(CALL + MESSAGE + f"0\r\ngrpc-status: {status}\r\n\r\n".encode())
+        case "cut":
+            writer.write(CALL + MESSAGE)
+            await writer.drain()
+            await asyncio.sleep(0.1)
+            _reset(writer)
+            return False
+        case "hang" | "stall":
+            writer.write(CALL + MESSAGE if what == "stall" else b"")
+            await writer.drain()
+            await asyncio.sleep(60)
+            return False
+        case _:
+            writer.write(f"HTTP/1.1 {what} X\r\ncontent-length: 0\r\n\r\n".encode())
+    return True
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

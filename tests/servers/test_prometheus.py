@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import signal
 import socket
 import subprocess
@@ -16,11 +17,12 @@ import pytest
 import requests
 
 from rollout.adapters.clock import SystemClock
-from rollout.adapters.metrics.prometheus import FRESH, SLACK, PrometheusCounters
-from rollout.core.model import Sample, Unseen
+from rollout.adapters.metrics.prometheus import PrometheusCounters
+from rollout.adapters.prometheus_queries import FRESH, SLACK
+from rollout.core.model import GaugeSeen, RatioSeen, Sample, Unseen
 from rollout.demo.envoy import route_file, weighted_route
 from rollout.ports import Metrics, Question
-from rollout.settings import PrometheusMetrics
+from rollout.settings import Gauge, PrometheusMetrics, Ratio
 from tests.conftest import need
 from tests.contract.metrics import BOTH, MetricsContract
 from tests.contract.test_metrics import CODES, EnvoyWorld
@@ -137,3 +139,54 @@ async def test_r1_a_server_that_is_away_is_named():
     [answer] = await metrics.read([Question(("jazz-v1",), ("5xx",))], 2.0)
     assert answer == Unseen("p8s cannot be reached: ConnectionError")
     await metrics.close()
+
+
+QUERIES = (
+    Ratio(
+        "failed",
+        'envoy_cluster_upstream_rq_xx{envoy_response_code_class="5",',
+        "envoy_cluster_upstream_rq_xx{",
+    ),
+    Gauge("members", "envoy_cluster_membership_total{"),
+    Ratio("nothing", "no_such_metric{", "no_such_metric{"),
+)
+
+
+async def test_latency_and_named_queries_are_told_by_a_real_server(tmp_path: Path):
+    """Histograms once Envoy has merged them; raw counters of the operator's own choice; what is not there is
+    named.
+    """
+    text = route_file("jazz", *(weighted_route({name: 1}, prefix=f"/{name}") for name in CODES))
+    with (
+        Site(tmp_path / "site", CODES, proxies=1, text=text) as site,
+        prometheus(tmp_path / "prometheus", site.proxies[0].admin) as url,
+    ):
+        world = PrometheusWorld(site, url)
+        metrics = PrometheusCounters(PrometheusMetrics("p8s", url, INTERVAL, queries=QUERIES), SystemClock())
+        await seen(metrics, 1)
+        await world.request(world.names[0], "jazz-v1", 3)
+        await world.request(world.names[0], "jazz-v2", 2)
+        backends = ("jazz-v1", "jazz-v2", "jazz-v3")
+        about = Question(backends, ("5xx",), True, ("failed", "members", "nothing"))
+        until = time.monotonic() + 20
+        while True:
+            [sample] = await metrics.read([about], 2.0)
+            assert isinstance(sample, Sample), sample
+            edges = {one.backend: one.edges for one in sample.series}
+            if edges["jazz-v2"][-1][1]:
+                break
+            assert time.monotonic() < until, "Envoy merges its histograms every five seconds"
+            await asyncio.sleep(0.2)
+        await metrics.close()
+        await world.metrics.close()
+    assert [edges[backend][-1] for backend in about.backends] == [(math.inf, 3), (math.inf, 2), (math.inf, 0)]
+    assert len(edges["jazz-v1"]) == len(edges["jazz-v2"]) > len(edges["jazz-v3"]) == 1
+    assert dict(sample.missing).keys() == {"nothing"}
+    [instance] = site.metrics.admin
+    ratios = {one for one in sample.queries if isinstance(one, RatioSeen)}
+    assert ratios == {
+        RatioSeen("failed", "jazz-v1", instance, 0, 3),
+        RatioSeen("failed", "jazz-v2", instance, 2, 2),
+    }
+    gauges = [(one.backend, one.value) for one in sample.queries if isinstance(one, GaugeSeen)]
+    assert sorted(gauges) == [(backend, 1.0) for backend in backends]

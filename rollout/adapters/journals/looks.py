@@ -71,7 +71,7 @@ def _read(at: str, weight: object, plain: Any) -> Judged:
         at=seen,
         weight=Weight(_whole(weight, most=FULL)),
         fed=tuple(tuple(map(_tally, tallies)) for tallies in plain["f"]),
-        noise=tuple(map(_number, plain["phi"])),
+        noise=tuple(tuple(map(_number, each)) for each in plain["phi"]),
         proof=_flag(plain, "p"),
         silence=_VERDICTS[plain["s"]] if "s" in plain else None,
         verdicts=tuple(verdicts),

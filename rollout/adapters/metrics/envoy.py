@@ -6,11 +6,21 @@ import asyncio
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote as url_quote
 
 from rollout.adapters.envoy_admin import Admin, Admins, Silent, parse, quote, stat_name
-from rollout.adapters.envoy_counters import ASKED, UPTIME, Counters, series
+from rollout.adapters.envoy_counters import (
+    TIME,
+    UPTIME,
+    Counters,
+    Edges,
+    Told,
+    edges_of,
+    keys_of,
+    sample_of,
+)
 from rollout.core.model import Sample, Series, Unseen
 from rollout.ports import Clock, Hosts, Question
 from rollout.settings import EnvoyMetrics
@@ -34,7 +44,7 @@ class EnvoyStats:
         codes = tuple(sorted({code for question in questions for code in question.codes}))
         if not backends:
             return [Sample(()) for _ in questions]
-        inquiry = inquire(backends, codes)
+        inquiry = inquire(backends, codes, latency=any(question.latency for question in questions))
         answers = await asyncio.gather(*(_ask(proxy, inquiry, deadline) for proxy in self._admins.proxies))
         return [_sample(question, answers) for question in questions]
 
@@ -51,14 +61,14 @@ class EnvoyStats:
         await self._admins.close()
 
 
-Answer = tuple[str, Counters | Silent]
+Answer = tuple[str, Told | Silent]
 HostCounts = dict[str, tuple[int, int]]
 
 
 async def _ask(proxy: Admin, inquiry: Inquiry, deadline: float) -> Answer:
     try:
         [body] = await proxy.ask([inquiry.path], deadline)
-        return proxy.name, counters(body, inquiry.names)
+        return proxy.name, told(body, inquiry)
     except Silent as silence:
         return proxy.name, silence
 
@@ -74,47 +84,56 @@ async def _ask_hosts(proxy: Admin, deadline: float) -> tuple[str, Mapping[str, H
 def _sample(question: Question, answers: Iterable[Answer]) -> Sample | Unseen:
     found: list[Series] = []
     silent: list[tuple[str, str]] = []
+    missing = dict.fromkeys(
+        question.queries, "Envoy itself answers no queries: name a Prometheus in `metrics`"
+    )
     for name, answer in answers:
-        if isinstance(answer, Silent):
-            silent.append((name, str(answer)))
+        try:
+            if isinstance(answer, Silent):
+                raise answer
+            series, lacking = sample_of(name, answer, question)
+        except Silent as silence:
+            silent.append((name, str(silence)))
             continue
-        for backend in question.backends:
-            one = series(name, backend, answer, question.codes)
-            found += [one] if one else []
+        found += series
+        missing |= dict(lacking)
     if silent and len(silent) == len(list(answers)):
         return Unseen("; ".join(f"{name} {why}" for name, why in silent))
-    missing = tuple((what, "this source does not count it") for what in question.beyond_http)
-    return Sample(tuple(found), tuple(silent), missing=missing)
+    return Sample(tuple(found), tuple(silent), missing=tuple(missing.items()))
 
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """The admin address to ask, and the names that the answer may hold (``None``: of any cluster)."""
+    """The admin address to ask, and the names that the answer may hold (``None``: of any cluster).
+    ``by_method``: gRPC calls are asked for, which may be told service by service and method by method.
+    """
 
     path: str
     names: frozenset[str] | None
+    by_method: bool = False
 
 
 @functools.lru_cache(maxsize=4)
-def inquire(backends: tuple[str, ...], codes: tuple[str, ...]) -> Inquiry:
+def inquire(backends: tuple[str, ...], codes: tuple[str, ...], *, latency: bool = False) -> Inquiry:
     """What to ask about these backends and codes: only statistics that were ever touched, as Envoy looks at
-    the rest three times as long.
+    the rest three times as long. Histograms are asked for only where ``latency`` is: they are long.
     """
-    exact = (f"{prefix}upstream_rq_{code}" for code in codes for prefix in ("", "retry."))
-    keys = tuple(dict.fromkeys((*ASKED, *exact)))
+    keys = keys_of(codes)
     clusters = [stat_name(backend) for backend in backends]
-    path = _stats_path("|".join(map(quote, clusters)), keys)
+    grpc = "grpc" in codes
+    path = _stats_path("|".join(map(quote, clusters)), keys, grpc=grpc, latency=latency)
     if len(path) > LONGEST:
-        return Inquiry(_stats_path(".+", keys), None)
-    return Inquiry(
-        path, frozenset({UPTIME, *(f"cluster.{cluster}.{key}" for cluster in clusters for key in keys)})
-    )
+        return Inquiry(_stats_path(".+", keys, grpc=grpc, latency=latency), None, grpc)
+    names = (f"cluster.{cluster}.{key}" for cluster in clusters for key in keys)
+    return Inquiry(path, frozenset({UPTIME, *names}), grpc)
 
 
-def _stats_path(clusters: str, keys: Iterable[str]) -> str:
-    either = "|".join(map(quote, keys))
-    pattern = rf"^(?:{quote(UPTIME)}|cluster\.(?:{clusters})\.(?:{either}))$"
-    return f"/stats?usedonly&format=json&filter={url_quote(pattern, safe='')}"
+def _stats_path(clusters: str, keys: Iterable[str], *, grpc: bool, latency: bool) -> str:
+    either = [*map(quote, keys), *([r"grpc\..+\.(?:success|failure)"] if grpc else [])]
+    either += [TIME] if latency else []
+    pattern = rf"^(?:{quote(UPTIME)}|cluster\.(?:{clusters})\.(?:{'|'.join(either)}))$"
+    buckets = "&histogram_buckets=cumulative" if latency else ""
+    return f"/stats?usedonly&format=json{buckets}&filter={url_quote(pattern, safe='')}"
 
 
 def host_counts(body: bytes) -> Mapping[str, HostCounts]:
@@ -148,13 +167,23 @@ def _host(plain: Any) -> tuple[str, tuple[int, int]]:
     return address, (failed + stats.get("rq_success", 0), failed)
 
 
-def counters(body: bytes, names: frozenset[str] | None) -> Counters:
-    """The counters and gauges of an answer by name. Of five megabytes too: no loop of ours goes over them.
+def told(body: bytes, inquiry: Inquiry) -> Told:
+    """What an answer says. Of five megabytes too: no loop of ours goes over it, but over what is asked of it.
 
     Raises:
         Silent: anything about it is not as Envoy answers: then no number in it is believed.
     """
     stats = parse(body, "stats")
+    buckets = _histograms(stats.pop()) if stats and _is_histograms(stats[-1]) else {}
+
+    @functools.cache
+    def edges(name: str) -> Edges | None:
+        return edges_of(name, _pairs(name, buckets[name])) if name in buckets else None
+
+    return Told(_counters(stats, inquiry), edges)
+
+
+def _counters(stats: Sequence[Any], inquiry: Inquiry) -> Counters:
     try:
         found: dict[str, int] = {stat["name"]: stat["value"] for stat in stats}
     except (TypeError, KeyError):
@@ -163,9 +192,43 @@ def counters(body: bytes, names: frozenset[str] | None) -> Counters:
         raise Silent(f"answered without {UPTIME}; is this Envoy's admin port?")
     if len(found) < len(stats):
         raise Silent("answered one statistic twice")
-    if names is not None and (foreign := found.keys() - names):
-        raise Silent(f"answered {next(iter(foreign))}, which was not asked for")
     if set(map(type, found.values())) != {int} or min(found.values()) < 0:
         bad = next(name for name, value in found.items() if type(value) is not int or value < 0)
         raise Silent(f"answered {bad} without a count")
+    if inquiry.by_method:
+        _add_methods_up(found)
+    if inquiry.names is not None and (foreign := found.keys() - inquiry.names):
+        raise Silent(f"answered {next(iter(foreign))}, which was not asked for")
     return found
+
+
+def _add_methods_up(found: dict[str, int]) -> None:
+    """``cluster.x.grpc.Service.Method.success`` is a part of ``cluster.x.grpc.success``."""
+    for name in [name for name in found if ".grpc." in name]:
+        cluster, _, rest = name.partition(".grpc.")
+        method, _, ending = rest.rpartition(".")
+        if method:
+            whole = f"{cluster}.grpc.{ending}"
+            found[whole] = found.get(whole, 0) + found.pop(name)
+
+
+def _is_histograms(last: Any) -> bool:
+    return isinstance(last, dict) and "histograms" in last
+
+
+def _histograms(last: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Buckets by name, not looked at yet."""
+    try:
+        return {each["name"]: each["buckets"] for each in last["histograms"]}
+    except (TypeError, KeyError):
+        raise Silent("answered histograms without names or buckets; is this Envoy's admin port?") from None
+
+
+def _pairs(name: str, buckets: Any) -> list[tuple[Any, Any]]:
+    try:
+        return list(map(_PAIR, buckets))
+    except (TypeError, KeyError):
+        raise Silent(f"answered {name} without rising buckets of counts") from None
+
+
+_PAIR = itemgetter("upper_bound", "cumulative")

@@ -10,21 +10,30 @@ import orjson
 import pytest
 
 from rollout.adapters.envoy_admin import Silent, quote, stat_name
-from rollout.adapters.envoy_counters import UPTIME, Counters, series
+from rollout.adapters.envoy_counters import UPTIME, Told, sample_of
 from rollout.adapters.meshes.envoy_proxies import ready_endpoints, routing
 from rollout.adapters.meshes.unclear import Unclear
-from rollout.adapters.metrics.envoy import LONGEST, host_counts, inquire
-from rollout.adapters.metrics.envoy import counters as counters_of
-from rollout.core.model import Route, Split
+from rollout.adapters.metrics.envoy import LONGEST, host_counts, inquire, told
+from rollout.core.model import Route, Series, Split
+from rollout.ports import Question
 
 CODES = ("5xx", "429")
 
 
-NAMES = inquire(("jazz-v2",), CODES).names
+INQUIRY = inquire(("jazz-v2",), CODES)
+NAMES = INQUIRY.names
 
 
-def counters(answer: bytes) -> Counters:
-    return counters_of(answer, NAMES)
+def counters(answer: bytes) -> Told:
+    return told(answer, INQUIRY)
+
+
+def series(
+    proxy: str, backend: str, answer: Told, codes: tuple[str, ...], *, latency: bool = False
+) -> Series | None:
+    """One backend's series, or ``None`` where the proxy does not know it."""
+    found, _ = sample_of(proxy, answer, Question((backend,), codes, latency))
+    return found[0] if found else None
 
 
 def body(stats: dict[str, Any]) -> bytes:
@@ -280,7 +289,7 @@ def test_many_backends_still_make_a_short_address():
     assert "a%7Cb" in few.path
     assert len(many.path) < LONGEST
     assert many.names is None
-    assert counters_of(body(BUSY), many.names) == BUSY
+    assert told(body(BUSY), many).counters == BUSY
 
 
 # --- hosts ---------------------------------------------------------------------------------------

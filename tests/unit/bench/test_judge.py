@@ -142,7 +142,7 @@ def test_the_compiled_noise_is_the_shipped_one(seed: int):
             row[group] = random.randint(100, 300)
             row[group + 1] = sum(random.random() < share * factor for _ in range(row[group]))
     history = [Minute((), {"a": (n1, x1), "b": (n2, x2)}) for n1, x1, n2, x2 in counts.tolist()]
-    shipped = noise.measure(history, [True])
+    shipped = noise.measure(history, [noise.Told.OF_HOSTS])
     assert inflation(counts) == pytest.approx(noise.factor(shipped, 0, Weight(5_000)), rel=1e-9)
 
 

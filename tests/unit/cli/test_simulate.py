@@ -50,6 +50,16 @@ def test_a_bad_canary_goes_home_and_its_cost_is_told(cli: Cli, policy: str):
     assert [line["reason"] for line in told["typical"]["lines"]][-2:] == ["WORSE", "ROLLED_BACK"]
 
 
+def test_a_slow_canary_goes_home_where_the_policy_asks_for_latency(cli: Cli, tmp_path: Path):
+    path = tmp_path / "slow.yaml"
+    path.write_text(GOOD + "  analysis: {checks: [{errors: {}}, {latency: {}}]}\n", encoding="utf-8")
+    ended = cli("simulate", str(path), "--latency", "stable=60ms,canary=+200ms", "--runs", "3")
+    assert ended.code == 0
+    assert "half of stable's answers come within 60 ms, of jazz-v2's within 260 ms" in ended.out
+    assert "jazz-v2 is worse: canary " in ended.out
+    assert " took over " in ended.out
+
+
 def test_faults_are_told_of(cli: Cli, policy: str):
     ended = cli("simulate", policy, "--fault", "blind:20s", "--fault", "restart:5s@20s", "--runs", "2")
     assert ended.code == 0
@@ -75,6 +85,9 @@ def test_a_seed_says_the_same_in_any_process(policy: str, output: str):
         (["--traffic", "0/s"], "0/s is no traffic"),
         (["--errors", "canary=2"], "canary=2 is no share of errors (write stable=0.1%,canary=2%)"),
         (["--errors", "canary=200%"], "canary=200% is no share"),
+        (["--latency", "canary=200"], "canary=200 is no latency (write stable=60ms,canary=+200ms)"),
+        (["--latency", "stable=+60ms"], "stable=+60ms is no latency"),
+        (["--latency", "stable=0ms"], "no answer comes at once"),
         (["--from", "step:9"], "there is no step 9 in prod/jazz: it has "),
         (["--from", "soon"], "soon"),
         (

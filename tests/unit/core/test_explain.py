@@ -7,21 +7,28 @@ from datetime import time, timedelta
 
 import pytest
 
-from rollout.core import explain, forecast, next_step
+from rollout.core import blame, explain, forecast, judge, next_step
 from rollout.core.forecast import Place
 from rollout.core.model import (
     Analysis,
+    Bet,
     Comparison,
     Decision,
+    EdgeEvidence,
+    Errors,
     Fact,
     Hold,
     Inconclusive,
+    Latency,
+    LatencyEvidence,
     Limit,
     NoDataRule,
     OnSilence,
     Policy,
     Probe,
     Promoted,
+    Protocol,
+    Query,
     Revision,
     Route,
     Split,
@@ -34,6 +41,7 @@ from rollout.core.model import (
 )
 from rollout.core.moment import Moment, seen_of, stable_of, state_word, weight_of
 from rollout.core.reason import Reason
+from rollout.core.terms import evidence_of
 from tests.unit.core.world import (
     FIFTY,
     LAST,
@@ -151,6 +159,15 @@ def silent(then: OnSilence, reason: Reason, **more: object) -> World:
     return until(at(TEN, asked=policy(analysis=analysis), metrics_gone=GONE, **more), reason, every=10.0)
 
 
+TIMED = policy(analysis=judged(checks=(Comparison(), Comparison(Latency()), Limit(0.1, Latency(900.0)))))
+
+
+def slowest(reason: Reason) -> World:
+    """All answers take longer than any bucket's edge."""
+    asked = policy(analysis=judged(checks=(Comparison(), Comparison(Latency()))))
+    return until(at(TEN, asked=asked, slow={V1: 1.0, V2: 1.0}, tail=1.0), reason)
+
+
 def slightly_over(canary: float, stable: float, reason: Reason) -> World:
     """Above the limit by too little to be condemned."""
     asked = replace(LIMITED, steps=tuple(replace(step, bake=3.0) for step in LIMITED.steps))
@@ -192,6 +209,7 @@ SCENES: Mapping[Reason, Callable[[], World]] = {
     Reason.PROBING: lambda: until(with_(until(begun(rate=500.0), Reason.STARTED), rate=50.0), Reason.PROBING),
     Reason.BAKING: lambda: looked(at(TEN)),
     Reason.TOO_FEW: lambda: thin(Reason.TOO_FEW),
+    Reason.UNCOMPARED: lambda: slowest(Reason.UNCOMPARED),
     Reason.OVER_LIMIT_NOW: lambda: slightly_over(0.06, 0.0, Reason.OVER_LIMIT_NOW),
     Reason.SUSPECT: suspect,
     Reason.BOTH_OVER_LIMIT: lambda: slightly_over(0.2, 0.2, Reason.BOTH_OVER_LIMIT),
@@ -295,6 +313,75 @@ def test_what_is_forgotten_promises_nothing_of_the_weight():
     assert told["Now"] == (
         "prod/jazz is held: which backend is stable is not known. Nothing is written until a person says it."
     )
+
+
+# --- each kind of check --------------------------------------------------------------------------
+
+
+def test_a_slow_canary_is_told_by_the_edge_that_shows_it():
+    """What was counted for each check, in its own words; and why it went home."""
+    world = at(TEN, asked=TIMED, slow={V1: 0.01, V2: 0.01})
+    world.looks(20)
+    assert headings(world)["Seen"].startswith(
+        "Canary failed 0 of 210 (a fault below 1.6 % would not have shown), stable 0 of 1 890 (0.00 %) "
+        "over the same 21 s. "
+        "Requests that took over 250 ms: canary 2 of 210 (0.95 %), stable 18 of 1 890 (0.95 %). "
+        "Requests that took over 900 ms: canary 0 of 210 (0.00 %), stable 1 of 1 890 (0.05 %)."
+    )
+    assert "at most 10.00% of its requests take over 900 ms (now 0.00%)" in headings(world)["Next"]
+    decided(until(with_(world, slow={V1: 0.01, V2: 0.3}), Reason.WORSE), Reason.WORSE)
+    arm = r"\d+ of \d+ took over 250 ms \([0-9.]+%\)"
+    assert re.match(rf"jazz-v2 is worse: canary {arm}, stable {arm}; odds", headings(world)["Decided"])
+
+
+def test_latency_that_is_not_known_yet_is_told():
+    """Too little of stable was timed, or nothing of its answers is within any bucket."""
+    world = at(FIFTY, asked=TIMED, rate=2.0, slow={V1: 0.1, V2: 0.1})
+    world.reset("edge-1")
+    few = until(replace(world, state=replace(world.ramp, evidence=evidence_of(TIMED))), Reason.UNCOMPARED)
+    assert "compared yet at 50 %: stable has not answered the 300" in headings(few)["Decided"]
+    slow = headings(slowest(Reason.UNCOMPARED))["Decided"]
+    assert "at every edge of its proxies' buckets more than 70% of stable's answers are slower" in slow
+    assert "stable's latency is known well enough to compare with" in headings(few)["Next"]
+
+
+def test_a_limit_names_what_breaks_it():
+    """For latency, the bound of what is slow; the share is of those."""
+    limits = (Limit(0.01, Latency(250.0)),)
+    world = at(TEN, asked=policy(analysis=judged(checks=limits)), slow={V1: 0.0, V2: 0.0})
+    told = headings(until(with_(world, slow={V1: 0.0, V2: 0.9}), Reason.OVER_LIMIT))["Decided"]
+    assert "breaks the limit of 1.00%: 45.00% of its requests took over 250 ms; canary 9 of 20 took" in told
+    both = at(TEN, asked=policy(analysis=judged(checks=limits)), slow={V1: 0.9, V2: 0.9})
+    told = headings(until(both, Reason.BOTH_OVER_LIMIT))["Decided"]
+    assert told.startswith(
+        "Canary (90.00% of its requests took over 250 ms) and stable (90.00%) both break the"
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "words"),
+    [
+        (Errors(("429",)), ("requests", "fail", "failed")),
+        (Errors(protocol=Protocol.GRPC), ("calls", "fail", "failed")),
+        (Errors(protocol=Protocol.TCP), ("connections", "fail", "failed")),
+        (Latency(1500.0), ("requests", "take over 1.5 s", "took over 1.5 s")),
+        (Query("payments"), ("counts of payments", "are bad", "were bad")),
+        (Query("queue", 250.0), ("readings of queue", "are over 250", "were over 250")),
+    ],
+)
+def test_each_measure_has_its_words(of, words):
+    """As sentences need them."""
+    check = Limit(0.1, of)
+    assert blame.of(check, judge.start(check)) == blame.Blame(*words)
+
+
+def test_who_speaks_loudest_is_named():
+    """Comparisons share one capital: latency counts half of errors; limits speak for themselves."""
+    checks = (Comparison(), Comparison(Latency()), Limit(0.05))
+    calm = [judge.start(check) for check in checks]
+    slow = LatencyEvidence((EdgeEvidence(100.0, Bet(1.0, (40.0,))),))
+    assert blame.loudest(checks, calm) == 2
+    assert blame.loudest(checks, [calm[0], slow, calm[2]]) == 1
 
 
 # --- the numbers ---------------------------------------------------------------------------------

@@ -65,6 +65,26 @@ def test_a_histogram_without_answers_is_a_baseline_of_zeros():
     assert slow(empty, series(C, 1, 3, 4, 4), 10.0) == (4, 3)
 
 
+def test_who_was_told_to_wait_is_taken_off_when_the_proxy_tells_of_its_answer():
+    """Answers are told now and then only, when the proxy's age is renewed; in between nothing is counted,
+    and nobody who waited is forgotten.
+    """
+    looks = [
+        series(C, 0, 0, 0, 0, active=2, started=2, uptime=5.0),
+        series(C, 0, 0, 0, 0, active=2, started=2, uptime=10.0),  # both have waited for a look
+        replace(series(C, 0, 0, 0, 0, started=2, uptime=10.0), completed=2),  # answered, not told yet
+        replace(series(C, 0, 0, 0, 0, started=5, uptime=10.0), completed=5),  # and three quick ones
+        series(C, 3, 3, 3, 5, uptime=15.0),
+    ]
+    before, counted = Sample((looks[0],)), []
+    for look in looks[1:]:
+        after = Sample((look,))
+        [tally] = increment(before, after, (S, C), (Latency(100.0),), 1.0).tallies
+        counted.append((tally.canary_n, tally.canary_x))
+        before = baseline(before, after, 1.0)
+    assert counted == [(2, 2), (0, 0), (0, 0), (3, 0)]
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -153,7 +173,15 @@ def test_edges_are_those_that_tell_slow_from_quick():
     """Between 0.2 % and 70 % of stable's answers are slower, both ends included."""
     assert latency.choose(Sample((series(S, 300, 900, 998, 1000),)), S) == (10.0, 100.0, 1000.0)
     assert latency.choose(Sample((series(S, 299, 900, 999, 1000),)), S) == (100.0,)
-    assert latency.choose(Sample((series(S, 1000, 1000, 1000, 1000),)), S) == ()
+
+
+def test_where_all_are_quick_the_first_edge_tells_who_is_not():
+    """A service that answers within the first bucket is compared by who does not; one that never answers
+    within any cannot be compared.
+    """
+    assert latency.choose(Sample((series(S, 1000, 1000, 1000, 1000),)), S) == (10.0,)
+    assert latency.choose(Sample((series(S, 100, 999, 1000, 1000),)), S) == (100.0,)
+    assert latency.choose(Sample((series(S, 0, 0, 100, 1000),)), S) == ()
 
 
 def test_edges_are_chosen_by_stable_alone_over_all_its_proxies():
@@ -187,7 +215,7 @@ def chosen(*edges: float) -> LatencyEvidence:
 
 def feed(evidence: LatencyEvidence, *looks: tuple[Tally, ...]) -> LatencyEvidence:
     for look in looks:
-        evidence = latency.add(evidence, look, phi=1.0, proof=True, bets=True)
+        evidence = latency.add(evidence, look, phis=[1.0] * len(look), proof=True, bets=True)
     return evidence
 
 
@@ -245,7 +273,7 @@ def test_without_edges_nothing_is_known_and_nothing_passes():
 def test_the_bets_begin_with_the_first_weight_and_go_on_at_the_next():
     """Before it only the counts grow; at another rung only the bets stay."""
     look = (Tally(50, 20, 450, 4, 1.0),)
-    before = latency.add(chosen(100.0), look, phi=1.0, proof=True, bets=False)
+    before = latency.add(chosen(100.0), look, phis=[1.0], proof=True, bets=False)
     assert before.edges is not None
     [edge] = before.edges
     assert (edge.bet, edge.step, edge.counts) == (Bet(1.0, (0.0,) * 8), Tally(), look[0])

@@ -7,7 +7,7 @@ import pytest
 
 from rollout.core import noise
 from rollout.core.model import Noise, Weight
-from rollout.core.noise import UNKNOWN, Minute, factor, measure, quiet
+from rollout.core.noise import UNKNOWN, Minute, Slow, Told, at_edge, factor, measure, quiet
 
 HOSTS = tuple(f"10.0.0.{number}" for number in range(10))
 
@@ -42,7 +42,7 @@ def hour(
 
 
 def phi(history: list[Minute], weight: int = 1000, *, by_host: bool = True) -> float:
-    return factor(measure(history, [by_host]), 0, Weight(weight))
+    return factor(measure(history, [Told.OF_HOSTS if by_host else Told.OF_ALL]), 0, Weight(weight))
 
 
 @pytest.mark.parametrize("by_host", [True, False])
@@ -83,16 +83,16 @@ def test_the_nearest_share_is_taken_from_either_side():
 
 def test_too_little_history_is_not_known():
     """Twenty minutes at least; nor is a check that the history was not asked about."""
-    short = measure(hour(minutes=noise.ENOUGH_MINUTES - 1), [True])
+    short = measure(hour(minutes=noise.ENOUGH_MINUTES - 1), [Told.OF_HOSTS])
     assert short == Noise(noise.ENOUGH_MINUTES - 1)
     assert factor(short, 0, Weight(1000)) == UNKNOWN
-    assert factor(measure(hour(minutes=noise.ENOUGH_MINUTES), [True]), 1, Weight(1000)) == UNKNOWN
+    assert factor(measure(hour(minutes=noise.ENOUGH_MINUTES), [Told.OF_HOSTS]), 1, Weight(1000)) == UNKNOWN
     assert factor(quiet(2), 1, Weight(1000)) == 1.0
 
 
 def test_few_errors_are_compared_by_halves():
     """One host of ten says too little about so few: every share has the halves' value."""
-    few = measure(hour(0.0001, moods=0.5), [True])
+    few = measure(hour(0.0001, moods=0.5), [Told.OF_HOSTS])
     assert len({value for _, value in few.factors[0]}) == 1
 
 
@@ -112,3 +112,61 @@ def test_hosts_that_come_and_go_and_silence_are_borne():
     history[40] = Minute(((0, 0),), {})
     assert phi(history) >= 1.0
     assert phi([Minute(((0, 0),), {})] * 60) == 1.0
+
+
+# --- latency -------------------------------------------------------------------------------------
+
+
+def slow_hour(*shares: float, minutes: int = 60, drift: float = 0.0, seed: int = 1) -> Slow:
+    """6 000 answers a minute, such shares of them above 100, 200 ... ms; ``drift``: the spread of the shares
+    from minute to minute.
+    """
+    chance, rows = random.Random(seed), []
+    for _ in range(minutes):
+        mood = max(0.1, chance.gauss(1.0, drift))
+        means = [min(0.99, share * mood) * 6000 for share in shares]
+        slow = [round(chance.gauss(mean, math.sqrt(mean * (1 - mean / 6000)))) for mean in means]
+        rows.append([6000, *slow])
+    return Slow(tuple(100.0 * number for number in range(1, len(shares) + 1)), rows)
+
+
+def phis(slow: Slow) -> list[float]:
+    found = measure([Minute((), {})] * len(slow.minutes), [slow])
+    return [at_edge(found, 0, edge) for edge in slow.edges or (100.0,)]
+
+
+def test_the_latency_of_a_quiet_service_is_no_noise():
+    """At an edge that half of the answers exceed, too: their number varies less than one by one."""
+    quiet_ones = [phi for seed in range(20) for phi in phis(slow_hour(0.6, 0.1, 0.005, seed=seed))]
+    assert quiet_ones.count(1.0) > 0.6 * len(quiet_ones)
+    assert max(quiet_ones) < 3.0
+
+
+def test_latency_that_swings_by_itself_is_noise():
+    """Each edge has its own; what is nearest was measured for an edge between them."""
+    found = measure([Minute((), {})] * 60, [slow_hour(0.6, 0.01, drift=0.2)])
+    common, rare = at_edge(found, 0, 100.0), at_edge(found, 0, 200.0)
+    assert common > 20.0
+    assert 1.0 < rare < common
+    assert at_edge(found, 0, 190.0) == rare
+
+
+def test_latency_of_which_too_little_is_known_is_taken_for_noisy():
+    """While no edge is chosen, for the first minutes after that, and of a check that is new."""
+    assert phis(Slow((), ())) == [UNKNOWN]
+    late = slow_hour(0.1, minutes=noise.ENOUGH_MINUTES - 1)
+    found = measure([Minute((), {})] * 60, [late])
+    assert at_edge(found, 0, 100.0) == UNKNOWN
+    assert at_edge(found, 1, 100.0) == UNKNOWN
+    assert at_edge(quiet(1), 0, 100.0) == 1.0
+
+
+def test_a_limit_of_latency_is_measured_as_answers_are():
+    """More than half of them may be above it; failures of as many would vary more."""
+    chance = random.Random(3)
+    rows = [(6000, round(chance.gauss(3600, math.sqrt(3600 * 0.4) * 1.35))) for _ in range(60)]
+    history = [Minute((row,), {}) for row in rows]
+    answers, failures = (
+        factor(measure(history, [told]), 0, Weight(1000)) for told in (Told.OF_ANSWERS, Told.OF_ALL)
+    )
+    assert answers > failures == 1.0

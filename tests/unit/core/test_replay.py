@@ -57,7 +57,7 @@ def test_the_record_holds_what_it_needs_and_no_more():
         ({"verdict": Verdict.FAILING}, "the verdicts are "),
         ({"verdicts": (Verdict.ERROR, Verdict.PASSING)}, "the verdicts are "),
         ({"proof": False}, "the verdicts are "),
-        ({"noise": (9.0, 9.0)}, "the odds are "),
+        ({"noise": ((9.0,), (9.0,))}, "the odds are "),
         ({"weight": 0}, "the odds are "),
         ({"silence": Verdict.NO_DATA}, "the verdicts are "),
         ({"fed": ((Tally(10, 9, 90, 1, 1.0),), (Tally(10, 9, 90, 1, 1.0),))}, "the odds are "),
@@ -110,7 +110,7 @@ def test_evidence_kept_in_the_middle_is_compared_too():
     [
         {"fed": ((Tally(1),),)},
         {"fed": ((Tally(1), Tally(1)), (Tally(1),))},
-        {"noise": (1.0,)},
+        {"noise": ((1.0,),)},
         {"fed": ((Tally(10**400, 0, 10**400),), (Tally(),))},
     ],
     ids=["too few", "parts", "noise", "absurd"],

@@ -13,9 +13,11 @@ import pytest
 
 from rollout.core.model import (
     Cause,
+    Comparison,
     Held,
     Hold,
     Inconclusive,
+    Latency,
     Limit,
     NoDataRule,
     OnSilence,
@@ -53,6 +55,9 @@ LIMITED = policy(analysis=judged(checks=(Limit(0.05),)))
 FIRM = policy(analysis=judged(inconclusive=Inconclusive.ROLLBACK))
 EASY = policy(analysis=judged(inconclusive=Inconclusive.PROMOTE))
 HOLDING = policy(analysis=judged(no_data=NoDataRule(30.0, OnSilence.HOLD)))
+
+
+TIMED = policy(analysis=judged(checks=(Comparison(), Comparison(Latency()))))
 
 
 def said(world: World) -> str:
@@ -161,6 +166,7 @@ SCENES: dict[str, Callable[[], World]] = {
     "step passed": lambda: until(at(TEN), Reason.STEP_PASSED),
     "promoted": lambda: until(at(LAST), Reason.PROMOTED),
     "too few": lambda: until(at(TEN, rate=1.0), Reason.TOO_FEW),
+    "uncompared": lambda: until(at(TEN, asked=TIMED, slow={V1: 1.0, V2: 1.0}, tail=1.0), Reason.UNCOMPARED),
     "unproven": lambda: until(at(FIFTY, rate=1.0), Reason.UNPROVEN),
     "inconclusive": lambda: until(at(TEN, rate=0.4), Reason.INCONCLUSIVE),
     "inconclusive too long": lambda: until(at(TEN, asked=FIRM, rate=0.4), Reason.INCONCLUSIVE_TOO_LONG),
@@ -194,6 +200,7 @@ SCENES: dict[str, Callable[[], World]] = {
     "forgotten 3": lambda: looked(World(state=steady(), mesh_epoch=9), 2),
     "worse": lambda: counted(at(FIFTY, rate=0.0), canary=20, failed=20, stable=20),
     "worse 2": lambda: counted(at(FIFTY, rate=0.0), canary=2000, failed=2000, stable=2000),
+    "worse 3": lambda: at(FIFTY, asked=TIMED, slow={V1: 0.01, V2: 0.5}),
     "over limit": over_for_good,
     "both over limit": both_over,
     "over limit now": lambda: until(at(TEN, asked=LIMITED, failing={V2: 0.055}), Reason.OVER_LIMIT_NOW),

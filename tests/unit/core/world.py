@@ -6,6 +6,7 @@ asks the core, and makes the write that it decides on, unless the world is told 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -77,12 +78,17 @@ class Proxy:
 
 @dataclass
 class World:
-    """`failing`: share of its requests that each backend fails. `loses`: so many writes are not made."""
+    """`failing`: share of its requests that each backend fails. `loses`: so many writes are not made. `slow`:
+    share of its answers that take over 250 ms, `tail` of these over a second; nothing is told of how long any
+    takes while it is empty.
+    """
 
     asked: Policy | Withdrawn = field(default_factory=policy)
     state: State = field(default_factory=Unadopted)
     rate: float = 100.0
     failing: dict[str, float] = field(default_factory=dict)
+    slow: dict[str, float] = field(default_factory=dict)
+    tail: float = 0.1
     splits: tuple[Split, ...] = (Split.all_on(V1),)
     version: int = 1
     mesh_epoch: int | None = None
@@ -105,6 +111,7 @@ class World:
     writes: list[SetSplit] = field(default_factory=list)
     last: Decision | None = None
     _done: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    _slow: dict[tuple[str, str], int] = field(default_factory=dict)
     _owed: dict[str, float] = field(default_factory=dict)
     _unwritten: bool = False
 
@@ -130,12 +137,15 @@ class World:
         done = self._done.setdefault((proxy, backend), [0, 0])
         done[0] += completed
         done[1] += failed
+        slow = self._whole(f"{proxy} {backend} slow", completed * self.slow.get(backend, 0.0))
+        self._slow[proxy, backend] = self._slow.get((proxy, backend), 0) + slow
 
     def reset(self, proxy: str) -> None:
         """The proxy starts again: its counters are gone."""
         for name, backend in self._done:
             if name == proxy:
                 self._done[name, backend] = [0, 0]
+                self._slow[name, backend] = 0
 
     def _flow(self, seconds: float) -> None:
         names = [name for name, proxy in self.proxies.items()]
@@ -146,6 +156,12 @@ class World:
                     completed = self._whole(f"{name} {backend}", due)
                     failed = self._whole(f"{name} {backend} bad", completed * self.failing.get(backend, 0.0))
                     self.count(name, backend, completed, failed)
+
+    def edges(self, proxy: str, backend: str) -> tuple[tuple[float, int], ...]:
+        """How many answers took at most so many milliseconds."""
+        completed, slow = self._done[proxy, backend][0], self._slow.get((proxy, backend), 0)
+        within = completed - slow, completed - int(slow * self.tail)
+        return (*zip((250.0, 1000.0), within, strict=True), (math.inf, completed)) if self.slow else ()
 
     def _whole(self, key: str, amount: float) -> int:
         total = self._owed.get(key, 0.0) + amount
@@ -192,6 +208,7 @@ class World:
                     self.hanging.get(backend, 0),
                     (("429", 0), ("5xx", failed)),
                     self.proxies[name].uptime,
+                    self.edges(name, backend),
                 )
                 for (name, backend), (completed, failed) in sorted(self._done.items())
                 if name in self.proxies and not self.proxies[name].unreachable

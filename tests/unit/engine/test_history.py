@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from random import Random
 
 from rollout.core.model import UNHEARD, Sample, Unseen, Weight
-from rollout.core.noise import ENOUGH_MINUTES, UNKNOWN, factor
+from rollout.core.noise import ENOUGH_MINUTES, UNKNOWN, at_edge, factor
 from rollout.engine.history import MOST_HOSTS
 from rollout.ports import Hosts, Question
+from rollout.simulation import latency
 from rollout.simulation.metrics import SimulatedMetrics
 from tests.fakes.lab import JAZZ, Lab
 
@@ -121,4 +123,49 @@ async def test_a_host_s_counter_that_begins_anew_counts_nothing_twice():
         await minutes(lab, 1)
     await lab.ask("jazz-v2")
     await lab.run(8)
+    assert factor(lab.ramp().noise, 0, Weight(lab.weight("jazz-v2"))) == 1.0
+
+
+# --- latency -------------------------------------------------------------------------------------
+
+
+TIMED = "  analysis: {checks: [{errors: {}}, {latency: {}}]}\n"
+
+
+async def timed_lab(known: int) -> Lab:
+    """A service at rest whose policy asks for latency; stable's answers are timed for so many minutes."""
+    lab, told = await lab_of("jazz")
+    await lab.ask("jazz-v1", more=TIMED)
+    chance = Random(7)
+    for _ in range(known):
+        told.took("jazz-v1", latency.answers(600, 60.0, chance))
+        await minutes(lab, 1)
+    return lab
+
+
+async def test_stable_s_latency_is_known_as_its_errors_are():
+    """The first reading that knows enough chooses the edges; minutes count from then on."""
+    lab = await timed_lab(ENOUGH_MINUTES + 2)
+    await lab.ask("jazz-v2", more=TIMED)
+    await lab.run(8)
+    pairs = lab.ramp().noise.factors[1]
+    assert [edge for edge, _ in pairs] == [50.0, 100.0, 250.0, 500.0]
+    assert [phi for _, phi in pairs].count(1.0) >= 3
+
+
+async def test_minutes_without_answers_are_minutes_too():
+    """Who gets a request now and then is known after as many of them."""
+    lab = await timed_lab(ENOUGH_MINUTES - 2)
+    await minutes(lab, 5)
+    await lab.ask("jazz-v2", more=TIMED)
+    await lab.run(8)
+    assert at_edge(lab.ramp().noise, 1, 100.0) == 1.0
+
+
+async def test_nothing_is_known_of_latency_that_nobody_timed():
+    lab = await timed_lab(0)
+    await minutes(lab, ENOUGH_MINUTES + 2)
+    await lab.ask("jazz-v2", more=TIMED)
+    await lab.run(8)
+    assert at_edge(lab.ramp().noise, 1, 100.0) == UNKNOWN
     assert factor(lab.ramp().noise, 0, Weight(lab.weight("jazz-v2"))) == 1.0

@@ -1,5 +1,6 @@
 """One simulated journey: looks taken together come to what they come to one by one."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from random import Random
 
@@ -8,10 +9,12 @@ import pytest
 from rollout.core.model import (
     Analysis,
     Comparison,
+    Latency,
     Limit,
     NoDataRule,
     OnSilence,
     Policy,
+    Query,
     Revision,
     Route,
     Step,
@@ -19,9 +22,12 @@ from rollout.core.model import (
     Window,
 )
 from rollout.core.reason import Reason
-from rollout.simulation.journey import Fault, Journey, Kind, Outcome, Scene, When, starts, travel
-from rollout.simulation.requests import Mix, Served, binomial, poisson, serve, split
+from rollout.simulation import latency
+from rollout.simulation.chance import binomial, poisson
+from rollout.simulation.journey import Journey, Outcome, starts, travel
+from rollout.simulation.requests import Mix, Served, serve, split
 from rollout.simulation.runs import Share, forecast, quantile
+from rollout.simulation.scene import Fault, Kind, Scene, When
 
 JAZZ = Policy(
     "prod/jazz",
@@ -170,3 +176,41 @@ def test_a_split_loses_nothing():
     assert (both.canary_good, both.canary_bad) == (whole.canary_good, whole.canary_bad)
     assert (both.stable_good, both.stable_bad) == (whole.stable_good, whole.stable_bad)
     assert Served() + whole == whole
+
+
+# --- latency -------------------------------------------------------------------------------------
+
+QUICK = replace(JAZZ, analysis=Analysis(checks=(Comparison(), Comparison(Latency()))))
+
+
+def test_a_canary_that_is_slower_goes_home_for_it():
+    """Three times as slow, at a hundred requests a second: within the first step, by its latency."""
+    ends = [travel(QUICK, Scene(canary_median=180.0), Random(seed)) for seed in range(10)]
+    assert {journey.outcome for journey in ends} == {Outcome.ROLLED_BACK}
+    assert all("took over" in journey.lines[-2].said for journey in ends)
+    assert max(journey.seconds for journey in ends) < 60.0
+
+
+def test_a_canary_that_is_as_quick_is_promoted():
+    """Latency is one question more, and no reason to wait longer."""
+    ends = [travel(QUICK, Scene(), Random(seed)) for seed in range(10)]
+    assert {journey.outcome for journey in ends} == {Outcome.PROMOTED}
+
+
+def test_a_histogram_that_is_split_is_still_the_whole():
+    """Each bucket's answers fall on one side or the other."""
+    chance = Random(3)
+    whole = latency.answers(5_000, 60.0, chance)
+    first = latency.part(whole, 0.25, chance)
+    rest = latency.less(whole, first)
+    assert latency.add(first, rest) == whole
+    assert list(first) == sorted(first)
+    assert list(rest) == sorted(rest)
+    assert 1_100 < first[-1] < 1_400
+    assert whole[4] / 5_000 == pytest.approx(latency.quicker(60.0)[4], abs=0.03)
+
+
+def test_what_nobody_can_simulate_is_left_out():
+    """An operator's query counts what no invented request tells."""
+    asked = replace(JAZZ, analysis=Analysis(checks=(Comparison(Query("payments")),)))
+    assert travel(asked, Scene(), Random(1)).outcome is Outcome.PROMOTED
