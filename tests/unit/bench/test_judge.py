@@ -20,6 +20,9 @@ from rollout.core import judge, ladder, noise
 from rollout.core.model import FULL, Comparison, ComparisonEvidence, Noise, Tally, Weight
 from rollout.core.noise import Minute
 
+pytestmark = pytest.mark.timeout(600)
+"""The first call of a function compiles it, which on a busy machine takes minutes."""
+
 SCENARIOS = {scenario.id: scenario for scenario in PUBLISHED}
 DEAD = Scenario("dead", True, 50.0, 0.001, 1.0, 1.0, steps=((0.1, 20.0), (1.0, 20.0)))
 
