@@ -1,7 +1,7 @@
 """How the simulator's functions are compiled.
 
-The compiler keeps what it made, and does not see when a function in another file changes. So it keeps it in a
-folder named after the text of every file here: what is run is always what is written.
+The compiler keeps what it made, and does not see when a function or constant in another file changes. So it
+keeps it in a folder named after the text of every file here and in the rules: what is run is what is written.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from typing import Any, TypeVar, cast
 import numba
 from numba.core import config
 
+from rollout import core
+
 HERE = Path(__file__).resolve().parent
+RULES = Path(core.__file__).resolve().parent
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def _digest() -> str:
-    texts = (path.read_bytes() for path in sorted(HERE.glob("*.py")))
+    texts = (path.read_bytes() for path in (*sorted(HERE.glob("*.py")), *sorted(RULES.glob("*.py"))))
     return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
 
 

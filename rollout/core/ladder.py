@@ -9,8 +9,8 @@ import math
 
 from rollout.core.model import EVERYTHING, FULL, NOTHING, Policy, Probe, Rung, Stage, Waiting, Weight
 
-PROBE_REQUESTS = 10.0
-"""Canary requests that a probe aims at in one look (ANALYSIS 3.7)."""
+PROBE_REQUESTS = 5.0
+"""Canary requests that a probe aims at in one look; ANALYSIS 3.7 says ten: see docs/decisions/probe.md."""
 PROBE_LEAST = 5
 """Completed canary requests without which a probe's look is silence."""
 

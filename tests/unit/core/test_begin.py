@@ -142,19 +142,19 @@ def test_without_counters_nothing_begins():
 @pytest.mark.parametrize(
     ("rate", "look", "resolution", "first"),
     [
-        (100.0, 1.0, 1, TEN),
-        (200.0, 1.0, 1, Probe(Weight(500))),
-        (2000.0, 1.0, 1, Probe(Weight(50))),
-        (2000.0, 0.25, 1, Probe(Weight(200))),
-        (2000.0, 1.0, 100, Probe(Weight(100))),
-        (700.0, 1.0, 1, Probe(Weight(143))),
+        (50.0, 1.0, 1, TEN),
+        (100.0, 1.0, 1, Probe(Weight(500))),
+        (1000.0, 1.0, 1, Probe(Weight(50))),
+        (1000.0, 0.25, 1, Probe(Weight(200))),
+        (1000.0, 1.0, 100, Probe(Weight(100))),
+        (350.0, 1.0, 1, Probe(Weight(143))),
         (5.0, 1.0, 1, TEN),
         (0.0, 1.0, 1, Probe(Weight(1), aimed=False)),
         (0.0, 1.0, 100, Probe(Weight(100), aimed=False)),
     ],
 )
-def test_the_probe_aims_at_ten_requests_a_look(rate, look, resolution, first):
-    """Ten canary requests in one look, in what the mesh can express, rounded up; unknown: the least."""
+def test_the_probe_aims_at_five_requests_a_look(rate, look, resolution, first):
+    """Five canary requests in one look, in what the mesh can express, rounded up; unknown: the least."""
     world = begun(rate=rate, look_every=look, resolution=resolution)
     decision = world.look()
     assert decision.reason is Reason.STARTED
@@ -166,7 +166,7 @@ def test_the_probe_aims_at_ten_requests_a_look(rate, look, resolution, first):
 def test_the_rate_is_requests_by_the_time_they_took():
     """Half a second between the first two looks, as the daemon makes them."""
     for seconds in (0.5, 2.0):
-        world = begun(rate=2000.0)
+        world = begun(rate=1000.0)
         world.look(seconds)
         assert world.ramp.rung == Probe(Weight(50))
 
@@ -184,7 +184,7 @@ def test_the_first_raise_stages_the_way_home():
 
 def test_a_probe_doubles_on_each_good_look_up_to_the_first_step():
     """5, 10, 20 ... requests: nothing is skipped, and the step's own clock begins when it is reached."""
-    world = begun(rate=2000.0)
+    world = begun(rate=1000.0)
     world.look()
     weights = [world.weight]
     while world.ramp.rung != TEN:
@@ -274,11 +274,11 @@ def test_a_probe_chosen_blindly_is_aimed_once_the_rate_is_known():
     decision = world.look()
     assert decision.reason is Reason.RAISED
     rate = 6000 / 3  # requests by seconds since the write
-    assert world.ramp.rung == Probe(Weight(int(10 / rate * 10_000)))
+    assert world.ramp.rung == Probe(Weight(int(5 / rate * 10_000)))
 
 
 def test_a_rare_service_goes_from_the_blind_probe_to_the_first_step():
-    """Ten requests a look would need more than the first step's weight."""
+    """Five requests a look would need more than the first step's weight."""
     world = probing(1, aimed=False, rate=0.0)
     world.count("edge-1", V1, 10)
     assert world.look().reason is Reason.RAISED
@@ -286,7 +286,7 @@ def test_a_rare_service_goes_from_the_blind_probe_to_the_first_step():
 
 
 def test_a_probe_is_never_aimed_downward():
-    """At the least weight that the mesh can express it already has more than ten requests: it stays."""
+    """At the least weight that the mesh can express it already has more than five requests: it stays."""
     world = probing(100, aimed=False, rate=0.0, resolution=100)
     world.count("edge-1", V1, 100_000)
     assert world.look().reason is Reason.PROBING

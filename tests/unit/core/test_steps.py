@@ -264,7 +264,7 @@ def test_promotion_ends_the_journey():
 
 def test_a_policy_of_one_step_is_a_policy():
     """Probe, the one step with its control, everybody."""
-    world = World(policy(steps=policy().steps[2:]), state=steady(), rate=1000.0)
+    world = World(policy(steps=policy().steps[2:]), state=steady(), rate=500.0)
     weights: list[int] = []
     while not isinstance(world.state, Steady) or world.past.stable != Revision(V2):
         world.look()
@@ -296,13 +296,13 @@ def test_a_return_to_a_known_revision_is_probed_and_goes_straight_to_the_last_st
         rung = getattr(world.state, "rung", None)
         if rung not in (None, *stages):
             stages.append(rung)
-    assert stages[0] == Probe(Weight(100))
+    assert stages[0] == Probe(Weight(50))
     assert [rung for rung in stages if isinstance(rung, Stage)] == [LAST]
     assert world.splits == (Split.all_on(V1),)
 
 
 def test_a_return_of_a_rarely_asked_service_is_probed_too():
-    """Ten requests a look would be all of them: it begins no higher than others, and needs a good look."""
+    """Five requests a look would be all of them: it begins no higher than others, and needs a good look."""
     world = returning(100.0, rate=5.0)
     world.until(Reason.STARTED, most=2)
     assert world.splits == (Split.between(V2, V1, 1000),)

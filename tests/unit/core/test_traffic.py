@@ -102,26 +102,26 @@ def test_the_order_of_the_rungs(fast):
 @pytest.mark.parametrize(
     ("rate", "look", "resolution", "fast", "rung"),
     [
-        (1000.0, 1.0, 1, False, Probe(Weight(100))),
-        (1000.0, 2.0, 1, False, Probe(Weight(50))),
-        (1001.0, 1.0, 1, False, Probe(Weight(100))),
-        (999.0, 1.0, 1, False, Probe(Weight(101))),
-        (101.0, 1.0, 1, False, Probe(Weight(991))),
-        (100.0, 1.0, 1, False, Stage(0)),
-        (100.0, 1.0, 1, True, Probe(Weight(1000))),
+        (500.0, 1.0, 1, False, Probe(Weight(100))),
+        (500.0, 2.0, 1, False, Probe(Weight(50))),
+        (501.0, 1.0, 1, False, Probe(Weight(100))),
+        (499.0, 1.0, 1, False, Probe(Weight(101))),
+        (51.0, 1.0, 1, False, Probe(Weight(981))),
+        (50.0, 1.0, 1, False, Stage(0)),
+        (50.0, 1.0, 1, True, Probe(Weight(1000))),
         (10.0, 1.0, 1, True, Probe(Weight(1000))),
         (0.01, 1.0, 1, True, Probe(Weight(1000))),
-        (1000.0, 1.0, 1, True, Probe(Weight(100))),
+        (500.0, 1.0, 1, True, Probe(Weight(100))),
         (1e12, 1.0, 1, False, Probe(Weight(1))),
         (1e12, 1.0, 100, False, Probe(Weight(100))),
-        (300.0, 1.0, 100, False, Probe(Weight(400))),
+        (150.0, 1.0, 100, False, Probe(Weight(400))),
         (-1.0, 1.0, 1, False, Probe(Weight(1), aimed=False)),
         (0.0, 1.0, 5000, False, Probe(Weight(1000), aimed=False)),
         (0.001, 1.0, 1, False, Stage(0)),
     ],
 )
 def test_the_first_rung(rate, look, resolution, fast, rung):
-    """Ten requests a look, rounded up to what the mesh can express; never above the first step."""
+    """Five requests a look, rounded up to what the mesh can express; never above the first step."""
     assert ladder.first(policy(), rate, look, resolution, fast=fast) == rung
 
 
