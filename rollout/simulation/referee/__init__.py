@@ -77,7 +77,7 @@ class Referee:
             (Outcomes().hear, (Started, Ended, Fault, Recorded, Wrote)),
             (Orders().hear, (Started, Jumped, Ordered, Recorded, Looked)),
             (Replays().hear, (Started, Recorded)),
-            (Rests().hear, (Edited, Fault, Started, Committed, Recorded, Wrote, Over)),
+            (Rests().hear, (Edited, Fault, Started, Committed, Ordered, Wrote, Over)),
         )
         self._about: dict[type[Event], tuple[Law, ...]] = {}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rollout.core.model import FULL, Sample
 from rollout.simulation.events import Sampled
-from rollout.simulation.referee.book import Book, weight_of
+from rollout.simulation.referee.book import Book, Witness, weight_of
 
 if TYPE_CHECKING:
     from rollout.simulation.referee.court import Court
@@ -36,21 +36,24 @@ def sampled(court: Court, event: Sampled) -> None:
             ramp = book.ramp
             if ramp is None or ramp.canary.backend not in question.backends:
                 continue
-            if not isinstance(answer, Sample) or _few(answer) or _quiet(court, event, book):
+            quiet_since = _quiet_since(court, event, book)
+            if not isinstance(answer, Sample) or _few(answer) or _quiet(court, event, book, quiet_since):
                 # the next good look bears witness since this one
-                book.sample = (event.at - DEADLINE, 0.0, book.strayed)
+                book.sample = Witness(event.at - DEADLINE, 0.0, book.strayed, quiet_since)
                 continue
             before = book.sampled_at if book.confirmed else None
             gained = 0.0 if before is None else min(event.at - before, LONGEST_LOOK)
             strayed = _strayed(court, book, gained)
-            book.sample = (event.at, gained if strayed <= _borne(court) else 0.0, strayed)
+            proof = gained if strayed <= _borne(court) else 0.0
+            book.sample = Witness(event.at, proof, strayed, quiet_since)
 
 
 def looked(book: Book, *, whole: bool) -> None:
     """The look that a sample was for is over; one that broke saw nothing."""
     if whole and book.sample is not None:
-        book.sampled_at, gained, book.strayed = book.sample
-        book.proof += gained
+        seen = book.sample
+        book.sampled_at, book.strayed, book.quiet_since = seen.at, seen.strayed, seen.quiet_since
+        book.proof += seen.proof
     book.sample = None
 
 
@@ -74,15 +77,20 @@ def _borne(court: Court) -> float:
     return float(WINDOWS * (math.ceil(WINDOW / court.rate) if court.rate else 60))
 
 
-def _quiet(court: Court, event: Sampled, book: Book) -> bool:
-    """Were the counters those of before for so long that it must have been seen?"""
+def _quiet_since(court: Court, event: Sampled, book: Book) -> float | None:
+    """Since which look the counters are those of before."""
     service = book.name.partition("/")[2]
     faults = (court.faults[kind, service] for kind in ("no traffic", "traffic strays"))
-    quiet = not event.fresh or any(faults)
-    book.quiet_since = None if not quiet else event.at if book.quiet_since is None else book.quiet_since
-    if book.quiet_since is None:
+    if event.fresh and not any(faults):
+        return None
+    return event.at if book.quiet_since is None else book.quiet_since
+
+
+def _quiet(court: Court, event: Sampled, book: Book, since: float | None) -> bool:
+    """For so long that it must have been seen?"""
+    if since is None:
         return False
-    seconds = event.at - book.quiet_since
-    before = max(0.0, book.quiet_since - book.written_at)
+    seconds = event.at - since
+    before = max(0.0, since - book.written_at)
     rate = court.rate * book.exposure(book.truth) / FULL * before / (before + seconds or 1.0)
     return seconds > 60.0 or (seconds > QUIET_LOOKS and rate * seconds > QUIET_REQUESTS)

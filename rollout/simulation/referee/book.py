@@ -51,6 +51,18 @@ Place = tuple[datetime, Rung]
 """A rung of one journey: when that began, and which."""
 
 
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What a look counts if it is seen to its end: since when it bears witness, how many seconds of proof it
+    is worth, and what ``strayed`` and ``quiet_since`` come to.
+    """
+
+    at: float
+    proof: float
+    strayed: float
+    quiet_since: float | None
+
+
 @dataclass(slots=True)
 class Book:
     """All that is known of one rollout. ``stable``: who serves everybody when nothing is under way."""
@@ -95,8 +107,8 @@ class Book:
     rungs: dict[Place, tuple[float, str]] = field(default_factory=dict)
     """What each rung that was left had: proof, and a person's haste."""
     sampled_at: float | None = None
-    sample: tuple[float, float, float] | None = None
-    """Of the look under way: when, the seconds of proof that it is worth, and what ``strayed`` comes to."""
+    sample: Witness | None = None
+    """Of the look under way."""
     served: dict[str, int] = field(default_factory=dict)
     fresh_rung: bool = True
     haste: str = ""
@@ -129,7 +141,7 @@ class Book:
     @property
     def proven(self) -> float:
         """Proof, that of the look under way included."""
-        return self.proof + (self.sample[1] if self.sample else 0.0)
+        return self.proof + (self.sample.proof if self.sample else 0.0)
 
     @property
     def ramp(self) -> Ramping | None:

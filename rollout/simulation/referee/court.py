@@ -81,9 +81,11 @@ class Court(Weather):
         return self.books[name]
 
     def at_route(self, key: str) -> Book | None:
-        """Whose route it is, if several had it: who is about to write it, is on its way, or has a policy."""
+        """Whose route it is, if several had it: who is about to write it, is on its way, is at home there, or
+        has a policy.
+        """
         books = self.on_route(key)
-        books.sort(key=lambda book: (not book.unused, not book.is_on_its_way, book.policy is None))
+        books.sort(key=lambda one: (not one.unused, not one.is_on_its_way, not one.home, one.policy is None))
         return books[0] if books else None
 
     def on_route(self, key: str) -> list[Book]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rollout.core.model import Ramping, Verb
 from rollout.core.reason import Reason
-from rollout.simulation.events import Committed, Edited, Event, Fault, Over, Recorded, Started, Wrote
+from rollout.simulation.events import Committed, Edited, Event, Fault, Ordered, Over, Started, Wrote
 from rollout.simulation.referee.book import Book, Violation, weight_of
 from rollout.simulation.referee.court import Court
 
@@ -39,8 +39,8 @@ class Rests:
                 self._head = event.commit
             case Wrote(landed=True):
                 self._wrote(event, court)
-            case Recorded(landed=True):
-                self._obeyed(event, court)
+            case Ordered() if event.order.verb is Verb.PAUSE:
+                self._paused.add(event.name)
             case Over():
                 yield from self._over(event, court)
             case _:
@@ -51,12 +51,6 @@ class Rests:
         book = court.at_route(event.route.key)
         if book is not None and book.exposure((event.split,)) < weight_of(book.state):
             self._ahead.add(event.route.key)
-
-    def _obeyed(self, event: Recorded, court: Court) -> None:
-        for number, refused in event.record.decision.obeyed:
-            _, order = court.orders.get(number, (0.0, None))
-            if order is not None and order.verb is Verb.PAUSE and not refused:
-                self._paused.add(event.record.name)
 
     def _over(self, event: Over, court: Court) -> Iterator[Violation]:
         _, _, names = court.commits.get(self._head, (0, 0, ()))
