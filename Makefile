@@ -67,9 +67,9 @@ endif
 servers: setup ## build the servers that come as source (Go, or its wheel; minutes once), and keep them
 	@$(BIN)/python -m tests.servers.build
 
-test-servers: servers ## test against those servers: Prometheus
+test-servers: servers ## test against those servers: Prometheus, kube-apiserver and etcd
 	@echo "== servers"
-	@$(BIN)/python -m pytest -q -n $(JOBS) tests/servers
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests/servers
 
 simulate: setup ## run RUNS=2000 simulated worlds from SEED=1 on, and print what they covered
 	@$(BIN)/python -m rollout.simulation --runs $(RUNS) --seed $(SEED) --jobs $(JOBS)

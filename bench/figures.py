@@ -6,6 +6,24 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+
+class Unusable(Exception):  # noqa: N818 - it speaks of what was given
+    """What a bench was given cannot be measured; the message says why, and what would be right."""
+
+
+class Measured(Protocol):
+    """What a bench has to say: a line, and whether it is within its budget (``None`` without one)."""
+
+    @property
+    def ok(self) -> bool | None:
+        """Is it within its budget?"""
+        ...
+
+    def line(self, bench: str) -> str:
+        """As one line of JSON."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,6 @@ from rollout.demo.envoy import (
     EnvoyProcess,
     bootstrap,
     cluster,
-    direct_listener,
     rds_listener,
     route_file,
     weighted_route,
@@ -51,6 +50,9 @@ admin = ["{admin}"]
 [sinks.log]
 kind = "log"
 """
+
+
+ARMS = ("stable", "canary")
 
 
 class Stuck(Exception):  # noqa: N818 - it says what became of the run
@@ -104,7 +106,8 @@ class Site:
                 (self.folder / name).mkdir()
             names = [f"lane-{number}" for number in range(len(self._rates))]
             for name in names:
-                self.answer(f"{name}-canary", 200)
+                for arm in ARMS:
+                    self.answer(f"{name}-{arm}", 200)
                 route = weighted_route({f"{name}-stable": 100})
                 self._put(self.folder / "routes" / f"{name}.yaml", route_file(name, route))
             self.backends = stack.enter_context(EnvoyProcess(self.folder / "backends", self._behind(names)))
@@ -125,16 +128,12 @@ class Site:
         self._open.close()
 
     def _behind(self, names: Sequence[str]) -> Config:
-        canaries = [
-            rds_listener(f"{name}-canary", self.folder / "answers", f"{name}-canary") for name in names
-        ]
-        return bootstrap([direct_listener("stable"), *canaries], [])
+        backends = [f"{name}-{arm}" for name in names for arm in ARMS]
+        return bootstrap([rds_listener(each, self.folder / "answers", each) for each in backends], [])
 
     def _before(self, names: Sequence[str]) -> Config:
-        clusters = []
-        for name in names:
-            clusters.append(cluster(f"{name}-stable", self.backends.port("stable")))
-            clusters.append(cluster(f"{name}-canary", self.backends.port(f"{name}-canary")))
+        backends = [f"{name}-{arm}" for name in names for arm in ARMS]
+        clusters = [cluster(each, self.backends.port(each)) for each in backends]
         return bootstrap([rds_listener(name, self.folder / "routes", name) for name in names], clusters)
 
     def _put(self, path: Path, text: str) -> None:
@@ -144,11 +143,17 @@ class Site:
 
     # --- the world ---------------------------------------------------------------------------------
 
-    def answer(self, canary: str, status: int) -> None:
-        """Let a canary answer everything with this status from now on."""
-        reply = {"status": status, "body": {"inline_string": "canary"}}
-        route = {"match": {"prefix": "/"}, "direct_response": reply}
-        self._put(self.folder / "answers" / f"{canary}.yaml", route_file(canary, route))
+    def answer(self, backend: str, status: int, share: float = 1.0) -> None:
+        """Let a backend answer this share of its requests with this status from now on, and the rest well."""
+        chance = {"default_value": {"numerator": round(share * 1_000_000), "denominator": "MILLION"}}
+        routes = [
+            {
+                "match": {"prefix": "/", "runtime_fraction": chance},
+                "direct_response": _reply(backend, status),
+            },
+            {"match": {"prefix": "/"}, "direct_response": _reply(backend, 200)},
+        ]
+        self._put(self.folder / "answers" / f"{backend}.yaml", route_file(backend, *routes))
 
     @contextlib.contextmanager
     def _calling(self, lane: Lane) -> Any:
@@ -250,6 +255,10 @@ class Site:
             each["name"]: each["weight"] for each in action["weighted_clusters"]["clusters"]
         }
         return round(10_000 * weights.get(lane.canary, 0) / sum(weights.values()))
+
+
+def _reply(backend: str, status: int) -> Config:
+    return {"status": status, "body": {"inline_string": backend.rpartition("-")[2]}}
 
 
 def _answer(line: str) -> Answer:

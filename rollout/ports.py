@@ -232,7 +232,8 @@ class Record:
 
     ``noteworthy``: the decision is kept in the history (its reason is new, or it acts); otherwise it only
     replaces the rollout's present one. ``alerts`` are (sink, alert) pairs. ``outcome`` says what became of
-    the pass before's write (``written``, ``moved`` ...; empty when it made none).
+    the pass before's write (``written``, ``moved`` ...; empty when it made none). ``anew``: what came before
+    may never have been written, so that the evidence is kept whole.
     """
 
     name: str
@@ -242,6 +243,7 @@ class Record:
     alerts: tuple[tuple[str, Alert], ...] = ()
     origin: Origin = field(default=Origin())
     outcome: str = ""
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from rollout.server.exposition import Exposition, make_app
 from rollout.settings import (
     EnvoyMesh,
     EnvoyMetrics,
+    KubernetesMesh,
     LogSink,
     PrometheusMetrics,
     Settings,
@@ -47,7 +48,14 @@ log = logging.getLogger("rollout")
 
 Session = Callable[[], aiohttp.ClientSession]
 
-MESHES: Mapping[type, Callable[[Any, Clock], Mesh]] = {EnvoyMesh: EnvoyFiles}
+
+def _kubernetes(settings: KubernetesMesh, clock: Clock) -> Mesh:
+    from rollout.adapters.meshes.kubernetes import KubernetesRoutes  # most have no cluster
+
+    return KubernetesRoutes(settings, clock)
+
+
+MESHES: Mapping[type, Callable[[Any, Clock], Mesh]] = {EnvoyMesh: EnvoyFiles, KubernetesMesh: _kubernetes}
 
 
 def _prometheus(settings: PrometheusMetrics, clock: Clock) -> Metrics:

@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "get": "Show every rollout, or one in detail",
             "why": "Explain where a rollout is, and what must happen next",
             "history": "Show what was decided, when, by whom and why",
+            "replay": "Judge a canary again from its record; ask what another policy would have said",
             "status": "Wait until a rollout has come to its end",
         },
         "Orders": {

@@ -17,7 +17,12 @@ rollout demo --once --report demo.json
 @click.option(
     "--once", is_flag=True, help="End after the two rollouts; exit code 0 if both went as they should."
 )
-@click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Write the figures as JSON.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the figures as JSON, and beside it a picture of each rollout.",
+)
 def command(once: bool, report: Path | None) -> int:
     """Watch jazz-v2, which is healthy, being promoted, and metal-v2, which is not, going home.
 

@@ -17,6 +17,7 @@ from rollout.cli.exits import NEGATIVE, OK, USAGE, Ends
 from rollout.core.words import counted
 
 if TYPE_CHECKING:
+    from rollout.core.model import Policy
     from rollout.policy.complaint import Complaint
     from rollout.policy.limits import Limits
 
@@ -70,6 +71,27 @@ def guard() -> Limits | None:
     from rollout.settings.limits import limits
 
     return limits(load_settings())
+
+
+def policies_in(paths: Sequence[Path], purpose: str) -> tuple[Policy, ...]:
+    """The policies in these files, for a command that needs them whole.
+
+    Raises:
+        Ends: there are none, or complaints, which are told.
+    """
+    from rollout.policy.lint import check, nothing_in
+
+    texts, complaints = read_files(paths)
+    policies, found = check(texts, guard())
+    complaints += found
+    if not policies and not complaints:
+        complaints += [nothing_in(path) for path in texts]
+    if complaints:
+        said = terminal.err(wishes().color)
+        for complaint in sorted(complaints, key=lambda each: (each.path, each.line, each.column, each.code)):
+            tell(said, complaint, texts)
+        raise Ends(USAGE, f"{counted(len(complaints), 'complaint')}: mend them first, then {purpose}")
+    return policies
 
 
 def read_files(paths: Sequence[Path]) -> tuple[dict[str, bytes], list[Complaint]]:

@@ -14,7 +14,7 @@ from rollout.cli.assumptions import ERRORS, FAULT, FROM, LATENCY, TRAFFIC
 from rollout.cli.commands import command as declare
 from rollout.cli.commands import wishes
 from rollout.cli.exits import OK, USAGE, Ends
-from rollout.cli.lint import guard, read_files, tell
+from rollout.cli.lint import policies_in
 from rollout.core.model import Latency, Policy, Query, percent
 from rollout.core.words import counted, span
 
@@ -77,7 +77,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     from rollout.simulation.runs import forecast
     from rollout.simulation.scene import Scene, When
 
-    policies = _policies(paths)
+    policies = policies_in(paths, "simulate")
     scene = Scene(traffic, *errors, since or When(), faults, *latency)
     _check_steps(policies, scene)
     shown = terminal.out(wishes().color)
@@ -103,23 +103,6 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option
     for line in layout.labelled(shown, [("try next", _next(told, runs))]):
         shown.say(line)
     return OK
-
-
-def _policies(paths: tuple[Path, ...]) -> tuple[Policy, ...]:
-    """The policies in these files; complaints end the command."""
-    from rollout.policy.lint import check, nothing_in
-
-    texts, complaints = read_files(paths)
-    policies, found = check(texts, guard())
-    complaints += found
-    if not policies and not complaints:
-        complaints += [nothing_in(path) for path in texts]
-    if complaints:
-        said = terminal.err(wishes().color)
-        for complaint in sorted(complaints, key=lambda each: (each.path, each.line, each.column, each.code)):
-            tell(said, complaint, texts)
-        raise Ends(USAGE, f"{counted(len(complaints), 'complaint')}: mend them first, then simulate")
-    return policies
 
 
 def _check_steps(policies: tuple[Policy, ...], scene: Scene) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from rollout.adapters.journals.reader import Reader, read_only
 from rollout.cli import layout, outputs, shapes, terminal
 from rollout.cli.commands import command as declare
 from rollout.cli.commands import wishes
@@ -11,6 +12,9 @@ from rollout.cli.exits import OK
 from rollout.cli.reading import Picture
 from rollout.cli.settings import load_settings
 from rollout.core.explain import why
+from rollout.core.moment import Moment, ramp_of
+from rollout.core.quotation import last_words
+from rollout.core.replay import checks_of
 
 
 @declare("""
@@ -21,9 +25,10 @@ rollout why prod/jazz -o json
 @outputs.output_option
 def command(name: str, output: str) -> int:
     """Explain where NAME is: what was seen, what was decided, what must happen next, and when."""
-    picture, shown = Picture.read(load_settings()), terminal.out(wishes().color)
+    settings, shown = load_settings(), terminal.out(wishes().color)
+    picture = Picture.read(settings)
     moment = picture.find(name)
-    told = why(moment)
+    told = why(moment, _last(read_only(settings.state), moment))
     if output != outputs.TABLE:
         sentences = [{"heading": heading, "text": text} for heading, text in told]
         plain = {
@@ -41,3 +46,12 @@ def command(name: str, output: str) -> int:
     for note in notes:
         beside.say(beside.paint(note, "yellow"))
     return OK
+
+
+def _last(reader: Reader, moment: Moment) -> str:
+    """What the judge had to say of the journey before, if none is under way."""
+    if ramp_of(moment.decision.state if moment.decision else None) is not None:
+        return ""
+    attempts = reader.journeys(moment.name)
+    looks = reader.journey(moment.name, attempts[-1]).looks if attempts else ()
+    return " ".join(last_words(checks_of(looks), looks))

@@ -25,19 +25,40 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomForm:
+    """Where a resource that nobody here knows keeps its weights: ``targets`` leads to the list (lists), and
+    ``backend`` and ``weight`` are a target's keys. ``absent`` is what a missing weight means, ``total`` what
+    weights sum to (0: it does not matter), ``ready`` the condition that says the resource is in force.
+    """
+
+    api_version: str
+    kind: str
+    targets: str
+    backend: str = "name"
+    weight: str = "weight"
+    absent: int = 0
+    total: int = 0
+    ready: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
-    """Whose weights move. ``only`` pins the routes inside the object that are ours; empty: all of them."""
+    """Whose weights move. ``only`` pins the routes inside the object that are ours; empty: all of them.
+    ``form``: of a custom resource.
+    """
 
     kind: str
     mesh: str
     name: str
     namespace: str = ""
     only: tuple[str, ...] = ()
+    form: CustomForm | None = None
 
     @property
     def key(self) -> str:
         """The target's canonical name: no two policies may share one."""
-        return f"{self.kind}/{self.mesh}/{self.namespace}/{self.name}"
+        kind = f"{self.form.kind}.{self.form.api_version}" if self.form else self.kind
+        return f"{kind}/{self.mesh}/{self.namespace}/{self.name}"
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"

@@ -30,21 +30,25 @@ from rollout.core.model import (
 )
 from rollout.core.moment import Moment, odds_of, ramp_of, weight_of
 from rollout.core.next_step import next_step
+from rollout.core.quotation import counted, strength
 from rollout.core.reason import Reason
-from rollout.core.words import count, instant, odds, share, span
+from rollout.core.words import instant, odds, share, span
 
 Said = tuple[str, str]
 """A heading and the sentences under it."""
 
 
-def why(moment: Moment) -> tuple[Said, ...]:
-    """The whole explanation: where it is, what was seen, what was decided, what comes next."""
+def why(moment: Moment, last: str = "") -> tuple[Said, ...]:
+    """The whole explanation: where it is, what was seen, what was decided, what comes next. ``last``: the
+    judge's words about the journey before, of a rollout that has none under way.
+    """
     decision = moment.decision
     if decision is None:
         return (("Now", "The daemon has not looked at it yet."), ("Asked", asked_by(moment)))
     told = (
-        ("Now", _where(moment, decision.state)),
+        ("Now", _where(moment, decision.state) + _verified(decision)),
         ("Seen", " ".join(_seen(decision.state))),
+        ("Judged", "" if ramp_of(decision.state) else last),
         ("Decided", _decided(moment, decision)),
         ("Next", f"{_capital(next_step(moment))}."),
         ("Way home", _way_home(decision)),
@@ -57,6 +61,11 @@ def _where(moment: Moment, state: State) -> str:
     virtual = getattr(getattr(state, "past", None), "virtual", False)
     observed = "In observe mode, where nothing is written: " if virtual else ""
     return f"{observed}{moment.name} {_standing(moment, state)}."
+
+
+def _verified(decision: Decision) -> str:
+    doubt = decision.facts.get("unverified")
+    return f" That is {doubt}: only requests tell what they carry." if doubt else ""
 
 
 def _standing(moment: Moment, state: State) -> str:
@@ -96,9 +105,17 @@ def _seen(state: State) -> Iterator[str]:
     if ramp.counts and ladder.weight_of(ramp.rung, ramp.policy) != NOTHING:
         yield from _checked(ramp)
         yield f"Odds against the canary are {odds(odds_of(ramp))}; {judge.ODDS:.0f} : 1 sends it home."
+        yield from filter(None, [_strength(ramp)])
         yield _noise(ramp)
     if ramp.clock.blind:
         yield f"There was no evidence for the last {span(ramp.clock.blind)}."
+
+
+def _strength(ramp: Ramping) -> str:
+    """How rare such odds are, by the check that has the most."""
+    findings = judge.findings(ramp.policy.analysis.checks, ramp.evidence)
+    against = max(findings, key=lambda finding: finding.odds)
+    return strength(against.check, against.odds)
 
 
 def _noise(ramp: Ramping) -> str:
@@ -125,7 +142,7 @@ def _checked(ramp: Ramping) -> Iterator[str]:
         if bad not in said:
             said.add(bad)
             counts = ramp.counts[index]
-            yield f"{_counted(counts) if bad == Blame() else _of_kind(bad, counts)}."
+            yield f"{counted(counts) if bad == Blame() else _of_kind(bad, counts)}."
 
 
 def _of_kind(bad: Blame, counts: Tally) -> str:
@@ -133,19 +150,6 @@ def _of_kind(bad: Blame, counts: Tally) -> str:
     if not counts.canary_n + counts.stable_n:
         return f"No {bad.things} were counted at this weight yet that could show how many {bad.do}"
     return f"{_capital(bad.things)} that {bad.did}: canary {canary}, stable {stable}"
-
-
-def _counted(counts: Tally) -> str:
-    if not counts.canary_n + counts.stable_n:
-        return "No request was counted at this weight yet"
-    canary, unseen = share(counts.canary_x, counts.canary_n), 100 * judge.shows(counts.canary_n)
-    if not counts.canary_x and unseen < _SURE:
-        canary = f"0 of {count(counts.canary_n)} (a fault below {unseen:.2g} % would not have shown)"
-    return f"Canary failed {canary}, stable {share(counts.stable_x, counts.stable_n)}"
-
-
-_SURE = 99.0
-"""Per cent from which "would not have shown" says nothing."""
 
 
 def _decided(moment: Moment, decision: Decision) -> str:

@@ -83,6 +83,25 @@ def add(
     return replace(evidence, step=step)
 
 
+def hear(
+    check: Check,
+    evidence: Evidence,
+    looks: Sequence[Tally],
+    *,
+    proof: bool,
+    phis: Sequence[float],
+    control: bool,
+    bets: bool,
+) -> Evidence:
+    """Feed one look's counts to any check: one tally, or one for each edge of a comparison of latencies.
+    ``phis``: of each. ``bets``: the canary has had a weight; the rest as of ``add``.
+    """
+    if isinstance(evidence, LatencyEvidence):
+        return latency.add(evidence, looks, phis=phis, proof=proof, bets=bets)
+    (look,), (phi,) = looks, phis
+    return add(check, evidence, look, proof=proof, phi=phi, control=control) if bets else evidence
+
+
 def anew(evidence: Evidence) -> Evidence:
     """At another rung: the bets go on, the counts that prove this rung begin again."""
     if isinstance(evidence, LatencyEvidence):

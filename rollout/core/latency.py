@@ -40,8 +40,11 @@ def choose(sample: Sample, stable: str) -> tuple[float, ...] | None:
 def settle(evidence: LatencyEvidence, sample: Sample, stable: str) -> LatencyEvidence:
     """Choose the edges as soon as stable is known well enough; what is chosen stays."""
     edges = choose(sample, stable) if evidence.edges is None else None
-    if edges is None:
-        return evidence
+    return evidence if edges is None else begin(edges)
+
+
+def begin(edges: Sequence[float]) -> LatencyEvidence:
+    """No evidence yet, at these edges."""
     bet = betting.bet(len(betting.SLOWNESS.worse))
     return LatencyEvidence(tuple(EdgeEvidence(edge, bet) for edge in edges))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import NamedTuple
 
 from rollout.core import blame, judge, latency, noise
 from rollout.core.blame import Blame
@@ -13,9 +14,7 @@ from rollout.core.ladder import weight_of
 from rollout.core.model import (
     EVERYTHING,
     NOTHING,
-    Check,
     Clock,
-    Evidence,
     Fact,
     LatencyEvidence,
     Measure,
@@ -44,12 +43,26 @@ BAKED_LOOKS = 3
 """A look bears witness to the seconds of so many looks at most: who did not look was blind (law 5)."""
 
 
+class Heard(NamedTuple):
+    """What the judge was fed for each check: a tally, or one for each edge of a comparison of latencies, and
+    phi of each. ``edges``: (check by index, edges) of those that were chosen after it.
+    """
+
+    fed: tuple[tuple[Tally, ...], ...] = ()
+    noise: tuple[tuple[float, ...], ...] = ()
+    edges: tuple[tuple[int, tuple[float, ...]], ...] = ()
+
+
+NOTHING_HEARD = Heard()
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """A ramping rollout with this look counted in.
 
     ``findings``: one for each check. ``increment``: ``None`` when there is nothing to difference.
-    ``silence``: why there is no evidence, ``""`` when there is. ``lag``: what the mesh lacks.
+    ``silence``: why there is no evidence, ``""`` when there is. ``lag``: what the mesh lacks. ``proof``: what
+    was counted proves the present rung. ``heard``: what the judge was fed.
     """
 
     state: Ramping
@@ -59,6 +72,8 @@ class Look:
     increment: Increment | None
     silence: str
     lag: str
+    proof: bool
+    heard: Heard
 
     @property
     def weight(self) -> Weight:
@@ -69,9 +84,14 @@ class Look:
     def verdict(self) -> Verdict:
         """The worst of the checks; silence outweighs success (EXAMPLES 4)."""
         worst = judge.worst(self.findings)
-        if worst is not Verdict.FAILING and self.silence:
-            return Verdict.ERROR if isinstance(self.seen.sample, Unseen) else Verdict.NO_DATA
-        return worst
+        return worst if worst is Verdict.FAILING else self.unheard or worst
+
+    @property
+    def unheard(self) -> Verdict | None:
+        """What a lack of evidence makes of the verdict."""
+        if not self.silence:
+            return None
+        return Verdict.ERROR if isinstance(self.seen.sample, Unseen) else Verdict.NO_DATA
 
     def blame(self, index: int) -> Blame:
         """What this check calls bad, in words."""
@@ -99,7 +119,14 @@ class Look:
             "stable_failed": counts.stable_x,
             "odds": min(MOST_ODDS, max(finding.odds for finding in self.findings)),
             "baked": self.state.clock.baked,
+            **unverified(self.seen),
         }
+
+
+def unverified(seen: Observation) -> dict[str, Fact]:
+    """Said of a mesh whose proxies nobody asked: what they carry is known by the requests alone."""
+    asked = isinstance(seen.mesh, Unseen) or seen.mesh.verified
+    return {} if asked else {"unverified": "not verified at the proxies"}
 
 
 def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Look:
@@ -107,18 +134,20 @@ def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Loo
     if seen.noise.factors:
         state = replace(state, noise=seen.noise)
     lacking = _lag(state, seen)
-    sample, counted, newest = seen.sample, None, state.baseline
+    proof = _proves(state, seen, carried=not lacking)
+    sample, counted, newest, heard = seen.sample, None, state.baseline, NOTHING_HEARD
     if isinstance(sample, Sample):
+        groups = _measures(state)
         arms = (state.past.stable.backend, state.canary.backend)
-        measures = (measure for group in _measures(state) for measure in group)
+        measures = (measure for group in groups for measure in group)
         counted = increment(state.baseline, sample, arms, measures, seen.elapsed)
         newest = baseline(state.baseline, sample, seen.elapsed)
-        state = _fed(state, counted, seen, carried=not lacking)
+        state, heard = _fed(state, _grouped(counted.tallies, groups), counted, seen, proof=proof)
     silence = _silence(state, counted, seen)
     clock = _tick(state, counted, seen, silence=bool(silence), carried=not lacking)
-    state = replace(state, clock=clock, baseline=newest)
+    state = replace(state, clock=clock, baseline=newest, looks=state.looks + 1)
     findings = judge.findings(state.policy.analysis.checks, state.evidence)
-    return Look(state, asked, seen, findings, counted, silence, lacking)
+    return Look(state, asked, seen, findings, counted, silence, lacking, proof, heard)
 
 
 def _lag(state: Ramping, seen: Observation) -> str:
@@ -130,6 +159,12 @@ def _lag(state: Ramping, seen: Observation) -> str:
     return lag(seen.mesh, Split.between(state.past.stable.backend, state.canary.backend, weight))
 
 
+def _proves(state: Ramping, seen: Observation, *, carried: bool) -> bool:
+    """Was what is counted sent by this rung's weight? Another one may have sent what is told late."""
+    late = isinstance(seen.sample, Sample) and tells_late(state.baseline, seen.sample)
+    return carried and state.clock.carried and not late
+
+
 def _measures(state: Ramping) -> tuple[tuple[Measure, ...], ...]:
     """For each check what has to be counted: one thing, or one for each edge of a comparison of latencies."""
     return tuple(
@@ -138,44 +173,43 @@ def _measures(state: Ramping) -> tuple[tuple[Measure, ...], ...]:
     )
 
 
-def _fed(state: Ramping, counted: Increment, seen: Observation, *, carried: bool) -> Ramping:
+def _grouped(tallies: tuple[Tally, ...], groups: tuple[tuple[Measure, ...], ...]) -> list[tuple[Tally, ...]]:
+    """The tallies of each check's measures."""
+    coming = iter(tallies)
+    return [tuple(islice(coming, len(group))) for group in groups]
+
+
+def _fed(
+    state: Ramping, fed: list[tuple[Tally, ...]], counted: Increment, seen: Observation, *, proof: bool
+) -> tuple[Ramping, Heard]:
     assert isinstance(seen.sample, Sample)  # noqa: S101 - it was counted
-    late = tells_late(state.baseline, seen.sample)
-    proof = carried and state.clock.carried and not late  # another weight may have sent what is told late
     weight = weight_of(state.rung, state.policy)
     flows = proof and weight != NOTHING and not seen.observe
     timed = counted.requests if seen.elapsed is not None else Tally()
     bets = not isinstance(state.rung, Waiting)  # they begin with the first weight
-    tallies = iter(counted.tallies)
-    evidence, counts = [], []
-    judged = zip(state.policy.analysis.checks, state.evidence, state.counts, strict=True)
-    for number, (check, old, before) in enumerate(judged):
-        fed = _Fed(tallies, _phis(state, number, weight), weight < EVERYTHING, proof, bets)
-        new, total = _judged(check, old, before, fed)
+    evidence, counts, phis, edges = [], [], [], []
+    judged = zip(state.policy.analysis.checks, state.evidence, state.counts, fed, strict=True)
+    for number, (check, old, before, looks) in enumerate(judged):
+        phi = _phis(state, number, weight)
+        new = judge.hear(check, old, looks, proof=proof, phis=phi, control=weight < EVERYTHING, bets=bets)
         if isinstance(new, LatencyEvidence):
-            new = latency.settle(new, seen.sample, state.past.stable.backend)
+            counts.append(new.worst.counts if new.worst else before)
+            settled = latency.settle(new, seen.sample, state.past.stable.backend)
+            if settled is not new:
+                edges.append((number, tuple([each.edge for each in settled.edges or ()])))
+            new = settled
+        else:
+            counts.append(before + looks[0])
         evidence.append(new)
-        counts.append(total)
-    return replace(
+        phis.append(phi)
+    after = replace(
         state,
         clock=replace(state.clock, pace=state.clock.pace + timed),
         evidence=tuple(evidence),
         counts=tuple(counts),
         flow=follow(state.flow, counted, weight) if flows else state.flow,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Fed:
-    """What a look feeds a check's evidence: its tallies are the next ones; the rest as ``judge.add`` says.
-    ``phis``: one for each tally. ``bets``: the canary has had a weight.
-    """
-
-    tallies: Iterator[Tally]
-    phis: tuple[float, ...]
-    control: bool
-    proof: bool
-    bets: bool
+    return after, Heard(tuple(fed), tuple(phis), tuple(edges))
 
 
 def _phis(state: Ramping, number: int, weight: Weight) -> tuple[float, ...]:
@@ -184,18 +218,6 @@ def _phis(state: Ramping, number: int, weight: Weight) -> tuple[float, ...]:
     if isinstance(evidence, LatencyEvidence):
         return tuple(noise.at_edge(state.noise, number, each.edge) for each in evidence.edges or ())
     return (noise.factor(state.noise, number, weight),)
-
-
-def _judged(check: Check, evidence: Evidence, counts: Tally, fed: _Fed) -> tuple[Evidence, Tally]:
-    """A check's evidence and counts with this look's, of which it takes its own."""
-    if not isinstance(evidence, LatencyEvidence):
-        look = next(fed.tallies)
-        if fed.bets:
-            evidence = judge.add(check, evidence, look, proof=fed.proof, phi=fed.phis[0], control=fed.control)
-        return evidence, counts + look
-    looks = [next(fed.tallies) for _ in evidence.edges or ()]
-    evidence = latency.add(evidence, looks, phis=fed.phis, proof=fed.proof, bets=fed.bets)
-    return evidence, evidence.worst.counts if evidence.worst else counts
 
 
 def _silence(state: Ramping, counted: Increment | None, seen: Observation) -> str:

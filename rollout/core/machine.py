@@ -47,6 +47,7 @@ from rollout.core.orders import obey
 from rollout.core.past import awakened, dreamt, is_known, past_of
 from rollout.core.reason import Reason
 from rollout.core.terms import carry_over, evidence_of
+from rollout.core.testimony import testimony
 from rollout.core.turn import Turn, fallen, home, say
 
 Rule = Callable[[Look], Turn | None]
@@ -71,7 +72,8 @@ def decide(state: State, asked: Policy | Withdrawn, seen: Observation) -> Decisi
     if seen.observe:
         after = dreamt(after, before)
     facts = {"name": asked.name, **turn.facts}
-    return Decision(after, turn.reason, facts, turn.verdict, actions, obeyed, turn.counted)
+    judged = testimony(turn, state)
+    return Decision(after, turn.reason, facts, turn.verdict, actions, obeyed, judged)
 
 
 def _turn(state: State, asked: Policy | Withdrawn, seen: Observation) -> Turn:
@@ -147,7 +149,7 @@ def _begin(state: Steady, asked: Policy, seen: Observation, facts: dict[str, Fac
         intent=state.intent,
     )
     look = look_at(ramp, asked, replace(seen, elapsed=None))
-    return Turn(look.state, Reason.MEASURING, facts)
+    return Turn(look.state, Reason.MEASURING, facts, look=look)
 
 
 def _carried(state: Ramping, asked: Policy | Withdrawn) -> Ramping:
@@ -165,9 +167,8 @@ def _unseen(state: State, mesh: Unseen) -> Turn:
 def _ramp(look: Look) -> Turn:
     """Down before up: whatever sends it home goes first, then the first rule that has something to say."""
     turn = _homeward(look, HOMEWARD) or next(turn for rule in RULES if (turn := rule(look)) is not None)
-    counted = look.increment.tallies if look.increment else ()
     rises = not look.lag or (_nowhere_to_fall(look) or _bars(look)) is None
-    return replace(turn, verdict=look.verdict, counted=counted, rises=rises)
+    return replace(turn, verdict=look.verdict, look=look, rises=rises)
 
 
 def _homeward(look: Look, rules: tuple[Rule, ...]) -> Turn | None:
@@ -342,19 +343,18 @@ def _go_home(state: RollingBack, asked: Policy | Withdrawn, seen: Observation) -
 
 def _stay_held(state: Held, asked: Policy | Withdrawn, seen: Observation) -> Turn:
     """A person has to speak; until then nothing rises, and a bad canary still goes home."""
-    was, weight, facts = state.was, state.weight, _held_facts(state, seen)
+    was, weight, facts, look = state.was, state.weight, _held_facts(state, seen), None
     if isinstance(asked, Withdrawn) and not isinstance(was, Ramping):
         return Turn(was, Reason.RELEASED, facts, acts=False)
     if isinstance(was, Ramping):
         look = look_at(_carried(was, asked), asked, seen)
         if turn := _homeward(look, HOMEWARD if weight else (_failing, _unasked)):
-            return replace(turn, verdict=look.verdict)
+            return replace(turn, verdict=look.verdict, look=look)
         was, facts = look.state, look.facts | facts
         if state.why is Why.LOWERED and isinstance(seen.mesh, MeshSeen):
             weight = min(look.weight, least(seen.mesh, was.canary.backend))
-    return Turn(
-        replace(state, was=was, weight=weight), Reason[state.why.name], facts | {"weight": percent(weight)}
-    )
+    held, facts["weight"] = replace(state, was=was, weight=weight), percent(weight)
+    return Turn(held, Reason[state.why.name], facts, look=look)
 
 
 def _held_facts(state: Held, seen: Observation) -> dict[str, Fact]:

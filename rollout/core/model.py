@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 
 from rollout.core.asked import (
@@ -16,6 +17,7 @@ from rollout.core.asked import (
     Analysis,
     Check,
     Comparison,
+    CustomForm,
     Errors,
     Inconclusive,
     Latency,
@@ -98,6 +100,7 @@ __all__ = [
     "Comparison",
     "ComparisonEvidence",
     "Control",
+    "CustomForm",
     "Decision",
     "Drift",
     "EdgeEvidence",
@@ -111,6 +114,7 @@ __all__ = [
     "Hold",
     "Inconclusive",
     "Intent",
+    "Judged",
     "Latency",
     "LatencyEvidence",
     "Limit",
@@ -171,6 +175,43 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """One look at a canary as the judge had it: all that his answer depends on, and the answer.
+
+    ``number``: of the journey's looks, from 1. ``weight``: the rung's; bets begin with the first above 0.
+    ``held``: the most it might have, where that was less. ``fed``: for each check what was counted: one
+    tally, or one for each edge of a comparison of latencies; empty in a blind look. ``noise``: phi of each
+    of these. ``proof``: it was gathered while the mesh carried the weight. ``edges``: (check by index, edges)
+    that were chosen after it. ``checks``: those in force from this look on, empty while they stay.
+    ``silence``: what the verdict is for want of evidence, unless a check fails. ``verdicts``, ``odds``: of
+    each check. ``rose``: the next look is at another rung, where the proof begins again. ``evidence``: what
+    the judge knew after this look, where the record can be entered in its middle.
+    """
+
+    number: int
+    at: datetime
+    weight: Weight
+    fed: tuple[tuple[Tally, ...], ...]
+    noise: tuple[tuple[float, ...], ...]
+    proof: bool
+    silence: Verdict | None
+    verdicts: tuple[Verdict, ...]
+    odds: tuple[float, ...]
+    verdict: Verdict
+    reason: Reason
+    rose: bool = False
+    held: Weight | None = None
+    edges: tuple[tuple[int, tuple[float, ...]], ...] = ()
+    checks: tuple[Check, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def might(self) -> Weight:
+        """The most that the canary might have."""
+        return self.weight if self.held is None else self.held
+
+
+@dataclass(frozen=True, slots=True)
 class SetSplit:
     """The one action: make the route carry ``split``, if it still has ``version``. ``home`` is the
     all-stable split, staged beforehand.
@@ -188,8 +229,7 @@ Fact = str | int | float
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What one look came to. ``facts`` are the numbers behind ``reason``; ``obeyed`` pairs each order's
-    id with why it was refused (empty: done); ``counted`` is this look's increment: a tally for each check,
-    for a comparison of latencies one for each of its edges.
+    id with why it was refused (empty: done); ``judged`` is what the judge was asked in this look.
     """
 
     state: State
@@ -198,4 +238,4 @@ class Decision:
     verdict: Verdict | None = None
     actions: tuple[SetSplit, ...] = ()
     obeyed: tuple[tuple[int, str], ...] = ()
-    counted: tuple[Tally, ...] = ()
+    judged: Judged | None = None

@@ -284,7 +284,8 @@ class Steady:
 class Ramping:
     """A canary on its way up, judged under ``policy`` (the one in force when its evidence was gathered).
 
-    ``counts``: for each check, all that was counted since this rung's write. ``fast``: a return to a known
+    ``looks``: so many were taken so far. ``counts``: for each check, all that was counted since this rung's
+    write. ``fast``: a return to a known
     revision goes from the probe straight to the last step. ``baseline``: what to difference against next.
     ``noise``: the newest that is known.
     """
@@ -305,6 +306,7 @@ class Ramping:
     haste: Haste = Haste.NONE
     drift: Drift = Drift()
     noise: Noise = UNHEARD
+    looks: int = 0
 
 
 class Cause(Enum):

@@ -29,7 +29,8 @@ class MeshSeen:
     ``version``: what a write is conditional on. ``epoch``: of the writer whose fence the object bears,
     ``None`` for an object we never wrote. ``ready``: ready endpoints of each backend that the mesh
     knows; ``-1`` where it cannot say. ``resolution``: the smallest weight the mesh can express. ``writes``:
-    how many of our writes the fence counts; it begins anew where the fence was lost.
+    how many of our writes the fence counts; it begins anew where the fence was lost. ``verified``: proxies
+    themselves were asked; else ``proxies`` are controllers, who can tell only what they accepted.
     """
 
     splits: tuple[Split, ...]
@@ -39,6 +40,7 @@ class MeshSeen:
     epoch: int | None = None
     resolution: int = 1
     writes: int = 0
+    verified: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,22 +36,32 @@ def carry_over(state: Ramping, asked: Policy) -> Ramping | None:
         return None
     if state.policy.analysis.checks == asked.analysis.checks:
         return replace(state, policy=asked)
-    pairs = [_kept(state, check) for check in asked.analysis.checks]
+    checks = state.policy.analysis.checks
+    kept = [_kept(checks, check) for check in asked.analysis.checks]
     return replace(
         state,
         policy=asked,
-        evidence=tuple(evidence for evidence, _ in pairs),
-        counts=tuple(counts for _, counts in pairs),
+        evidence=evidence_under(checks, state.evidence, asked.analysis.checks),
+        counts=tuple(Tally() if index is None else state.counts[index] for index in kept),
     )
 
 
-def _kept(state: Ramping, check: Check) -> tuple[Evidence, Tally]:
-    """What is known for a check: what was gathered for the one that it tightens, or nothing yet."""
-    known = zip(state.policy.analysis.checks, state.evidence, state.counts, strict=True)
-    for old, evidence, counts in sorted(known, key=lambda each: each[0] != check):
-        if _no_looser(old, check):
-            return judge.tighten(old, evidence, check), counts
-    return judge.start(check), Tally()
+def evidence_under(
+    checks: tuple[Check, ...], evidence: tuple[Evidence, ...], new: tuple[Check, ...]
+) -> tuple[Evidence, ...]:
+    """What is known for new checks: what was gathered for those that they tighten, or nothing yet."""
+    kept = [(check, _kept(checks, check)) for check in new]
+    return tuple(
+        judge.start(check) if index is None else judge.tighten(checks[index], evidence[index], check)
+        for check, index in kept
+    )
+
+
+def _kept(checks: tuple[Check, ...], new: Check) -> int | None:
+    """The check that a new one tightens, if it is not the same."""
+    if new in checks:
+        return checks.index(new)
+    return next((index for index, old in enumerate(checks) if _no_looser(old, new)), None)
 
 
 def evidence_of(policy: Policy) -> tuple[Evidence, ...]:

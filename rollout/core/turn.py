@@ -13,7 +13,6 @@ from rollout.core.model import (
     MeshSeen,
     RollingBack,
     State,
-    Tally,
     Verdict,
     Weight,
     percent,
@@ -24,15 +23,16 @@ from rollout.core.reason import Reason
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The next state and why. ``acts``: a mesh that shows something else may be written; ``rises``: also when
-    that gives the canary more, as a raise does that was lost on its way.
+    """The next state and why, and the ``look`` at a canary that it follows from. ``acts``: a mesh that shows
+    something else may be written; ``rises``: also when that gives the canary more, as a raise does that was
+    lost on its way.
     """
 
     state: State
     reason: Reason
     facts: dict[str, Fact]
     verdict: Verdict | None = None
-    counted: tuple[Tally, ...] = ()
+    look: Look | None = None
     acts: bool = True
     rises: bool = True
 

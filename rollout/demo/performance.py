@@ -13,11 +13,12 @@ from types import FrameType
 
 from rich.console import Console
 
+from rollout.adapters.journals.reader import read_only
 from rollout.demo import djapp
 from rollout.demo.envoy import EnvoyFailed
 from rollout.demo.processes import DemoFailed
 from rollout.demo.screen import NEWS, Screen
-from rollout.demo.script import Play, close, write_report
+from rollout.demo.script import Play, close, write_pictures, write_report
 from rollout.demo.venue import Venue, opened
 
 WELL, NOT_WELL, INTERRUPTED = 0, 1, 130
@@ -93,6 +94,7 @@ async def _play(*, once: bool, report: Path | None, ended: list[int]) -> None:
                 problems = close(screen, played, time.monotonic() - start)
                 if report:
                     write_report(report, played, problems, start)
+                    write_pictures(report, read_only(venue.state))
                 ended.append(NOT_WELL if problems else WELL)
                 if not once:
                     _how_to_play(screen, venue)

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rollout.adapters.journals.reader import read_only
+from rollout.adapters.journals.reader import Reader, read_only
+from rollout.core.picture import draw
 from rollout.core.reason import Reason
 from rollout.demo import djapp, figures
 from rollout.demo.figures import Figures
@@ -197,6 +198,24 @@ def close(screen: Screen, played: list[Figures], seconds: float) -> list[str]:
     if not problems:
         screen.say(f"Both went as they should, in {seconds:.0f} s.", GOOD)
     return problems
+
+
+def write_pictures(report: Path, reader: Reader) -> None:
+    """Beside the report: each service's journey, as the daemon recorded it.
+
+    Raises:
+        DemoFailed: a file cannot be written.
+    """
+    for service in djapp.SERVICES:
+        name, path = djapp.rollout_of(service), report.with_suffix(f".{service}.svg")
+        looks = [
+            look for attempt in reader.journeys(name)[-1:] for look in reader.journey(name, attempt).looks
+        ]
+        try:
+            if looks:
+                path.write_text(draw(name, djapp.canary_of(service), looks), encoding="utf-8")
+        except OSError as error:
+            raise DemoFailed(f"the picture cannot be written to {path}: {error.strerror}") from None
 
 
 def write_report(path: Path, played: list[Figures], problems: list[str], start: float) -> None:

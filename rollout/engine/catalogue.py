@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from rollout.core.model import Held, Hold, Policy, Ramping, Unadopted
+from rollout.core.model import Held, Hold, Policy, Ramping, RollingBack, State, Unadopted
 from rollout.core.reason import Reason
 from rollout.policy.complaint import Parsed
 from rollout.policy.conflicts import conflicts
@@ -178,14 +178,28 @@ def _claimed(policies: Sequence[Policy]) -> list[str]:
 
 
 def owners(remembered: Remembered) -> dict[str, Policy]:
-    """Who had which route when the last process ended, under which policy: nobody else takes it (P5)."""
-    found = {}
-    for name, state in remembered.states.items():
-        was = state.was if isinstance(state, Held) else state
+    """Who had which route when the last process ended, under which policy: nobody else takes it (P5). A route
+    has one owner: never who was released from it, and who is on the way home only if nobody else is there.
+    """
+    found: dict[str, Policy] = {}
+    routes = set()
+    states = {
+        name: state.was if isinstance(state, Held) else state for name, state in remembered.states.items()
+    }
+    for name, was in sorted(states.items(), key=lambda one: _yields(one[1])):
         policy = was.policy if isinstance(was, Ramping) else _last(remembered, name)
-        if policy is not None and not isinstance(was, Unadopted):
-            found[name] = replace(policy, route=was.past.route)
+        if policy is None or isinstance(was, Unadopted):
+            continue
+        route = was.past.route
+        if remembered.decisions[name].reason is not Reason.RELEASED and route.key not in routes:
+            found[name] = replace(policy, route=route)
+            routes.add(route.key)
     return found
+
+
+def _yields(state: State) -> int:
+    """Who has the route when several were there: the lowest."""
+    return 0 if isinstance(state, Ramping) else 2 if isinstance(state, RollingBack) else 1
 
 
 def _last(remembered: Remembered, name: str) -> Policy | None:

@@ -334,8 +334,13 @@ class Engine:
         if not state.rewritten:
             return f"the history of {name} was not rewritten"
         log.info("source.adopted", extra={"source": name, "actor": actor, "why": why})
+        shown = state.attempted
         async with self._polling[name]:  # a poll under way would say again what it began with
-            await self._fetch(name, self.catalogue.sources[name], adopts=True)
+            state = self.catalogue.sources[name]
+            if state.rewritten and state.attempted != shown:
+                return f"the history of {name} was changed again meanwhile: if you still mean it, adopt again"
+            if state.rewritten:  # else somebody else took it
+                await self._fetch(name, state, adopts=True)
         return self.catalogue.sources[name].problem
 
     def _settings_of(self, name: str) -> SourceSettings:
@@ -359,8 +364,7 @@ class Engine:
             if verb is not Verb.ABORT:
                 raise
             given = replace(given, id=-1 - len(rollout.orders))
-        rollout = self.rollouts.get(name)  # the disk may have taken its time
-        if rollout is None:
+        if (rollout := self.rollouts.get(name)) is None:  # the disk may have taken its time
             self._orders[name] = (*self._orders.get(name, ()), given)
             return GONE
         answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -391,9 +395,6 @@ class Engine:
         """Why this rollout may not rise, for reasons outside it."""
         frozen = [self.freezes[key] for key in ("", name) if key in self.freezes]
         holds = tuple(Hold(Reason.FROZEN, f"by {freeze.actor}: {freeze.why}") for freeze in frozen)
-        lost = {
-            source.name: LOST_NOTIFY * source.poll
-            for source in self.settings.sources
-            if source.hold_when_lost
-        }
+        holding = (source for source in self.settings.sources if source.hold_when_lost)
+        lost = {source.name: LOST_NOTIFY * source.poll for source in holding}
         return holds + self.catalogue.holds(name, hold_when_lost=lost, now=self.clock.now())

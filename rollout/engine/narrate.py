@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from rollout.core.ladder import weight_of
-from rollout.core.model import Decision, Held, Origin, Policy, Ramping, State, Unadopted
-from rollout.core.past import past_of
+from rollout.core.model import Decision, Held, Origin, Policy, Ramping, State
+from rollout.core.past import attempt_of, past_of
 from rollout.core.reason import Level, Reason
 from rollout.engine.rollout import Rollout
 from rollout.ports import Alert, SourceState
@@ -55,7 +55,7 @@ def alerts_of(
 def _alert(rollout: Rollout, decision: Decision, now: datetime) -> Alert:
     reason, facts = decision.reason, decision.facts
     about = facts.get("canary", facts.get("stable", ""))
-    parts = (rollout.name, _attempt(rollout, decision), about, reason.name.lower(), _rung(decision.state))
+    parts = (rollout.name, str(attempt_of(decision.state)), about, reason.name.lower(), _rung(decision.state))
     key = "/".join(str(part) for part in (*parts, _when(decision, now)) if part != "")
     return Alert(
         key,
@@ -91,12 +91,6 @@ def _fields(rollout: Rollout, decision: Decision) -> tuple[tuple[str, str], ...]
 def _origin(rollout: Rollout) -> Origin:
     policy = rollout.policy
     return policy.origin if isinstance(policy, Policy) else rollout.asked.origin
-
-
-def _attempt(rollout: Rollout, decision: Decision) -> str:
-    state = decision.state.was if isinstance(decision.state, Held) else decision.state
-    past = rollout.past if isinstance(state, Unadopted) else state.past
-    return str(past.attempt) if past is not None else "0"
 
 
 def _rung(state: State) -> str:

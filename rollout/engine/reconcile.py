@@ -171,6 +171,7 @@ async def record(rollout: Rollout, decision: Decision, world: World, *, homeward
     if decision.reason in CONDEMNED and world.breaker.condemns(world.clock.monotonic()):
         alerts += common_cause(rollout, world.sinks, now)
     entry = Record(rollout.name, now, decision, noteworthy, alerts, rollout.asked.origin, rollout.outcome)
+    entry = replace(entry, anew=rollout.dirty)
     goes_home = homeward or isinstance(decision.state, RollingBack)
     trouble = await _write_down(rollout, entry, world, PATIENCE if goes_home else world.patience)
     if trouble:
@@ -197,8 +198,9 @@ async def _write_down(rollout: Rollout, entry: Record, world: World, patience: f
     writing = rollout.writing = asyncio.ensure_future(_in_turn(world, (*kept, entry)))
     await asyncio.wait({writing}, timeout=patience)
     if not writing.done():
-        writing.add_done_callback(functools.partial(_shout_late, entry, world))
-        return "" if patience == PATIENCE else "the disk does not answer"
+        home = entry if patience == PATIENCE else None
+        writing.add_done_callback(functools.partial(_in_the_end, rollout, kept, home, world))
+        return "" if home else "the disk does not answer"
     rollout.writing = None
     if trouble := _trouble(writing):
         rollout.kept = kept
@@ -207,10 +209,22 @@ async def _write_down(rollout: Rollout, entry: Record, world: World, patience: f
     return ""
 
 
-def _shout_late(entry: Record, world: World, writing: asyncio.Future[None]) -> None:
-    """It was on its way home, and the disk did not take it in the end."""
-    if not writing.cancelled() and _trouble(writing):
-        world.shout(entry.alerts)
+def _in_the_end(
+    rollout: Rollout,
+    kept: tuple[Record, ...],
+    home: Record | None,
+    world: World,
+    writing: asyncio.Future[None],
+) -> None:
+    """What the disk did not take after all is kept, if it was on its way home; anything else was given up
+    long ago, and nobody is told of it.
+    """
+    if writing.cancelled() or not _trouble(writing):
+        return
+    if home is not None:
+        world.shout(home.alerts)
+        kept = (*kept, *([home] if home.noteworthy else []))
+    rollout.kept = (*kept, *rollout.kept)[-KEPT:]
 
 
 async def _in_turn(world: World, entries: tuple[Record, ...]) -> None:

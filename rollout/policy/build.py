@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollout.core import model
-from rollout.policy import schema
+from rollout.policy import routes, schema
 
 
 def build(document: schema.Document, origin: model.Origin) -> model.Policy:
@@ -13,7 +13,7 @@ def build(document: schema.Document, origin: model.Origin) -> model.Policy:
     spec, metadata = document.spec, document.metadata
     return model.Policy(
         name=f"{metadata.namespace}/{metadata.name}",
-        route=_route(spec.route),
+        route=_route(spec.route, metadata.namespace),
         revision=model.Revision(spec.backend, spec.revision),
         steps=tuple(model.Step(step.weight, step.bake) for step in spec.steps),
         analysis=_analysis(spec.analysis),
@@ -27,9 +27,44 @@ def build(document: schema.Document, origin: model.Origin) -> model.Policy:
     )
 
 
-def _route(route: schema.Route) -> model.Route:
-    envoy = route.envoy
-    return model.Route("envoy", envoy.mesh, envoy.route_configuration, only=tuple(envoy.routes))
+def _route(route: routes.Route, namespace: str) -> model.Route:
+    """Of a cluster's objects, those of the rollout's own namespace if no other is named."""
+    [kind] = route.model_fields_set
+    match kind:
+        case "envoy":
+            envoy = route.envoy
+            return model.Route("envoy", envoy.mesh, envoy.route_configuration, only=tuple(envoy.routes))
+        case "app_mesh":
+            named, there = route.app_mesh, route.app_mesh.namespace or namespace
+            return model.Route("appMesh", named.mesh, named.virtual_service, there, tuple(named.routes))
+        case "istio":
+            istio, there = route.istio, route.istio.namespace or namespace
+            return model.Route("istio", istio.mesh, istio.virtual_service, there, tuple(istio.routes))
+        case "gateway":
+            return _gateway(route.gateway, namespace)
+        case _:
+            return _custom(route.custom, namespace)
+
+
+def _gateway(gateway: routes.GatewayRoute, namespace: str) -> model.Route:
+    [field] = gateway.model_fields_set & set(routes.GATEWAY_KINDS)
+    kind = routes.GatewayRoute.model_fields[field].alias
+    name, there = getattr(gateway, field), gateway.namespace or namespace
+    return model.Route(str(kind), gateway.mesh, name, there, tuple(gateway.rules))
+
+
+def _custom(custom: routes.CustomRoute, namespace: str) -> model.Route:
+    form = model.CustomForm(
+        custom.api_version,
+        custom.kind,
+        custom.targets,
+        backend=custom.backend,
+        weight=custom.weight,
+        absent=custom.absent,
+        total=custom.total,
+        ready=custom.ready,
+    )
+    return model.Route("custom", custom.mesh, custom.name, custom.namespace or namespace, form=form)
 
 
 def _analysis(analysis: schema.Analysis) -> model.Analysis:

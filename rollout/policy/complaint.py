@@ -158,6 +158,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "not a response code", "A code is `5xx`, `4xx`, `3xx` or three digits from 300 to 599."
         ),
         "RP036": Code("not one of the choices", "The field takes one of a few words."),
+        "RP037": Code("not exactly one kind", "A route is of one kind; write that one and no other."),
         # its meaning
         "RP040": Code(
             "weight out of range",
@@ -168,6 +169,11 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "RP042": Code(
             "last step is not 100",
             "The last step gives the canary all traffic; without it a rollout could never end.",
+        ),
+        "RP043": Code(
+            "finer than the mesh",
+            "App Mesh takes whole per cents, and a custom resource what its `total` can express: a weight or "
+            "holdback between two of them could not be written.",
         ),
         "RP044": Code(
             "absurd error limit",
@@ -227,6 +233,11 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "A route of `protocol: tcp` is judged by its connections. It has no requests, so there are no "
             "response codes, no gRPC calls and no latencies to judge beside them.",
         ),
+        "RP059": Code(
+            "failures cannot be seen",
+            "A failed gRPC call is an HTTP response 200, and a TCP or TLS route has no responses at all: a "
+            "check of HTTP responses would find every canary healthy.",
+        ),
         "RP060": Code(
             "not in this version",
             "The word is known, but this version cannot do it. It is refused rather than ignored, "
@@ -256,6 +267,11 @@ CODES: Mapping[str, Code] = MappingProxyType(
             "query of another kind",
             "A query of two counters is compared with stable, or held to a share (`max: 5%`). A gauge is "
             "held to a level (`max: 250`): it cannot be compared.",
+        ),
+        "RP079": Code(
+            "not allowed at this mesh",
+            "The operator's settings name the namespaces whose routes may move (`meshes.NAME.namespaces`), "
+            "and the resources that a policy may declare (`meshes.NAME.custom`).",
         ),
         # several documents
         "RP080": Code(

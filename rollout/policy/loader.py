@@ -320,3 +320,15 @@ def resolve(text: str) -> str | int | float | bool | None:
     if _NOT_FINITE.match(text):
         raise Fault("RP013", f"{text} is not a finite number", "write a number")
     return text
+
+
+def at(plain: object, *path: str | int) -> object:
+    """The value at a path, ``None`` if there is none."""
+    for key in path:
+        if isinstance(plain, dict) and isinstance(key, str):
+            plain = plain.get(key)
+        elif isinstance(plain, list) and isinstance(key, int) and key < len(plain):
+            plain = plain[key]
+        else:
+            return None
+    return plain

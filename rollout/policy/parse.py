@@ -21,10 +21,8 @@ from rollout.policy.scalars import GROUP, KIND, closest
 
 MAX_COMPLAINTS = 100
 
-_PLAIN_ENVOY = "this version moves plain Envoy only", "write envoy: {routeConfiguration: NAME}", "envoy"
 NOT_HERE: dict[tuple[str, ...], tuple[str, str, str]] = {
-    **{("spec", "route", kind): _PLAIN_ENVOY for kind in ("appMesh", "istio", "gateway", "custom")},
-    ("spec", "backends"): ("a plain Envoy's backend is the name of a cluster", "write spec.backend", ""),
+    ("spec", "backends"): ("a backend is named as the mesh names it", "write spec.backend", ""),
 }
 """Words of the format that this version cannot do: what to say, what to write, which field they stand for.
 

@@ -14,11 +14,11 @@ from rollout.core.model import FULL, Analysis, NoDataRule, percent
 from rollout.policy import scalars
 from rollout.policy.complaint import Fault
 from rollout.policy.limits import Limits
-from rollout.policy.loader import Path, show
+from rollout.policy.loader import Path, at, show
+from rollout.policy.route_rules import PINS, Finding, route_rules
 from rollout.policy.scalars import SECOND, did_you_mean, written
 from rollout.policy.schema import MAX_LIST
 
-Finding = tuple[Path, Fault]
 _T = TypeVar("_T")
 
 
@@ -28,26 +28,15 @@ def rules(plain: object, limits: Limits | None) -> Iterator[Finding]:
     yield from _questions(plain)
     yield from _rising(plain)
     yield from _looks(plain)
+    yield from route_rules(plain, limits)
     if limits:
         yield from _guard(plain, limits)
         yield from _names(plain, limits)
         yield from _queries(plain, limits)
 
 
-def _at(plain: object, *path: str | int) -> object:
-    """The value at a path, ``None`` if there is none."""
-    for key in path:
-        if isinstance(plain, dict) and isinstance(key, str):
-            plain = plain.get(key)
-        elif isinstance(plain, list) and isinstance(key, int) and key < len(plain):
-            plain = plain[key]
-        else:
-            return None
-    return plain
-
-
 def _entries(plain: object, *path: str | int) -> list[object]:
-    found = _at(plain, *path)
+    found = at(plain, *path)
     return found if isinstance(found, list) else []
 
 
@@ -62,7 +51,7 @@ def _read(scalar: Callable[[object], _T], value: object) -> _T | None:
 def _weights(plain: object) -> list[tuple[int, int]]:
     """(index, weight) of each step whose weight can be read."""
     steps = _entries(plain, "spec", "steps")
-    read = [(index, _read(scalars.weight, _at(step, "weight"))) for index, step in enumerate(steps)]
+    read = [(index, _read(scalars.weight, at(step, "weight"))) for index, step in enumerate(steps)]
     return [(index, weight) for index, weight in read if weight is not None]
 
 
@@ -71,9 +60,9 @@ def _lists(plain: object) -> Iterator[Finding]:
     checks = "spec", "analysis", "checks"
     codes = [(*checks, i, "errors", "codes") for i in range(len(_entries(plain, *checks)))]
     must = [("spec", "steps"), checks, *codes]
-    may = [("spec", "windows"), ("spec", "alerts"), ("spec", "route", "envoy", "routes")]
+    may = [("spec", "windows"), ("spec", "alerts"), *PINS]
     for path in must:
-        if _at(plain, *path) == []:
+        if at(plain, *path) == []:
             yield path, Fault("RP048", f"`{path[-1]}` is empty", "write at least one, or remove the line")
     for path in [*must, *may]:
         entries = _entries(plain, *path)
@@ -122,7 +111,7 @@ def _questions(plain: object) -> Iterator[Finding]:
             yield (*path, asked[1]), Fault("RP056", what, f"write - {asked[1]}: as an entry of its own")
         if not check:
             yield path, Fault("RP056", "asks nothing", "write for example errors: {}")
-        latency, errors = _at(check, "latency"), _at(check, "errors")
+        latency, errors = at(check, "latency"), at(check, "errors")
         if isinstance(latency, dict) and len(given := {"quantile", "max"} & latency.keys()) == 1:
             lacking = "max: 500ms" if "quantile" in given else "quantile: 0.99"
             what = f"`{next(iter(given))}` stands alone"
@@ -135,7 +124,7 @@ def _questions(plain: object) -> Iterator[Finding]:
 
 def _connections(checks: list[tuple[Path, dict[str, object]]]) -> Iterator[Finding]:
     """Where connections are judged there are no requests."""
-    protocols = [_at(check, "errors", "protocol") for _, check in checks]
+    protocols = [at(check, "errors", "protocol") for _, check in checks]
     if "tcp" not in protocols:
         return
     for (path, check), protocol in zip(checks, protocols, strict=True):
@@ -167,7 +156,7 @@ def _rising(plain: object) -> Iterator[Finding]:
 
 
 def _holdback(plain: object, weights: list[tuple[int, int]]) -> Iterator[Finding]:
-    written_down = _at(plain, "spec", "analysis", "holdback")
+    written_down = at(plain, "spec", "analysis", "holdback")
     kept = Analysis().holdback if written_down is None else _read(scalars.holdback, written_down)
     before = weights[-2][1]
     if kept is not None and before < FULL < before + kept:
@@ -181,8 +170,8 @@ def _holdback(plain: object, weights: list[tuple[int, int]]) -> Iterator[Finding
 
 def _looks(plain: object) -> Iterator[Finding]:
     """Evidence must be able to arrive before its absence counts."""
-    look = _read(scalars.duration, _at(plain, "spec", "analysis", "look"))
-    hold = _read(scalars.duration, _at(plain, "spec", "analysis", "noData", "hold"))
+    look = _read(scalars.duration, at(plain, "spec", "analysis", "look"))
+    hold = _read(scalars.duration, at(plain, "spec", "analysis", "noData", "hold"))
     hold = NoDataRule().hold if hold is None else hold
     if look is not None and look >= hold >= SECOND:
         what = f"a look every {written(look)} is no shorter than noData.hold ({written(hold)})"
@@ -192,7 +181,7 @@ def _looks(plain: object) -> Iterator[Finding]:
 def _guard(plain: object, limits: Limits) -> Iterator[Finding]:
     """The operator's guard rails."""
     for index, step in enumerate(_entries(plain, "spec", "steps")):
-        bake = _read(scalars.duration, _at(step, "bake"))
+        bake = _read(scalars.duration, at(step, "bake"))
         if bake is not None and 0 < bake < limits.min_bake:
             least = written(limits.min_bake)
             fault = Fault(
@@ -205,13 +194,13 @@ def _guard(plain: object, limits: Limits) -> Iterator[Finding]:
         what = f"the first weight is {weights[0][1] / 100:g}, the operator allows {most}"
         yield ("spec", "steps", 0, "weight"), Fault("RP071", what, f"begin with weight: {most} or less")
     for index, check in enumerate(_entries(plain, "spec", "analysis", "checks")):
-        most_errors = _read(scalars.error_limit, _at(check, "errors", "max"))
+        most_errors = _read(scalars.error_limit, at(check, "errors", "max"))
         if most_errors is not None and most_errors > limits.max_error_limit:
             allowed = f"{limits.max_error_limit * 100:g}%"
             what = f"lets {most_errors * 100:g} % of requests fail, the operator allows {allowed}"
             path = ("spec", "analysis", "checks", index, "errors", "max")
             yield path, Fault("RP072", what, f"write {allowed} or less")
-    look = _read(scalars.duration, _at(plain, "spec", "analysis", "look"))
+    look = _read(scalars.duration, at(plain, "spec", "analysis", "look"))
     if look is not None and look < limits.min_look:
         least = written(limits.min_look)
         what = f"a look every {written(look)}, the operator allows one every {least}"
@@ -220,13 +209,13 @@ def _guard(plain: object, limits: Limits) -> Iterator[Finding]:
 
 def _queries(plain: object, limits: Limits) -> Iterator[Finding]:
     """Queries that the operator's settings must know, each asked as what it is."""
-    source = _at(plain, "spec", "analysis", "metrics") or Analysis().metrics
+    source = at(plain, "spec", "analysis", "metrics") or Analysis().metrics
     known = limits.queries.get(source) if limits.queries is not None and isinstance(source, str) else None
     if known is None:
         return
     for index, check in enumerate(_entries(plain, *_CHECKS)):
-        query = _at(check, "query")
-        name = _at(query, "name")
+        query = at(check, "query")
+        name = at(query, "name")
         path: Path = (*_CHECKS, index, "query")
         if not isinstance(query, dict) or not isinstance(name, str):
             continue
@@ -236,8 +225,11 @@ def _queries(plain: object, limits: Limits) -> Iterator[Finding]:
             continue
         most = _read(scalars.most, query["max"]) if "max" in query else None
         if known[name] and (most is None or most.is_share) and (most or "max" not in query):
-            at = (*path, "max") if most else (*path, "name")
-            yield at, Fault("RP078", f"{name} is a gauge", "write max: with the highest level, such as 250")
+            place = (*path, "max") if most else (*path, "name")
+            yield (
+                place,
+                Fault("RP078", f"{name} is a gauge", "write max: with the highest level, such as 250"),
+            )
         if not known[name] and most is not None and not most.is_share:
             what = f"{name} is a share of what it counts, and {{raw}} a level"
             yield (*path, "max"), Fault("RP078", what, "write a share with its sign, such as 5%")
@@ -249,11 +241,8 @@ def _names(plain: object, limits: Limits) -> Iterator[Finding]:
     named: list[tuple[Path, object, tuple[str, ...] | None, str, str]] = [
         (("spec", "alerts", index), sink, limits.sinks, "RP076", "sink") for index, sink in alerts
     ]
-    mesh: Path = ("spec", "route", "envoy", "mesh")
-    if isinstance(_at(plain, *mesh[:-1]), dict):
-        named.append((mesh, _at(plain, *mesh) or "envoy", limits.meshes, "RP074", "mesh"))
     source: Path = ("spec", "analysis", "metrics")
-    metrics = _at(plain, *source) or Analysis().metrics
+    metrics = at(plain, *source) or Analysis().metrics
     named.append((source, metrics, limits.metrics, "RP075", "source of metrics"))
     for path, name, known, code, what in named:
         if known is not None and isinstance(name, str) and name not in known:

@@ -113,7 +113,8 @@ def flag(value: object) -> bool:
     )
 
 
-def _number(value: object, example: str) -> int | float:
+def numeric(value: object, example: str) -> int | float:
+    """A number; ``example`` of one is what to write instead of something else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     _something(value)
@@ -126,7 +127,7 @@ def _number(value: object, example: str) -> int | float:
 
 def weight(value: object) -> Weight:
     """A share of traffic in per cent: over 0, at most 100, at most two decimals."""
-    number = Decimal(repr(_number(value, "10")))
+    number = Decimal(repr(numeric(value, "10")))
     if not 0 < number <= 100:  # noqa: PLR2004 - per cent
         instead = "write a share of traffic in per cent, over 0 and at most 100"
         raise Fault("RP040", "{raw} is no weight", instead)
@@ -208,7 +209,7 @@ def holdback(value: object) -> Weight:
 
 def requests(value: object) -> int:
     """A number of requests to judge on."""
-    number = _number(value, "100")
+    number = numeric(value, "100")
     if isinstance(number, float):
         raise Fault("RP028", "{raw} is not a whole number", f"write {number:.0f}")
     if not 1 <= number <= MAX_REQUESTS:

@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 
 from rollout.core.model import SPARSE, SPIKES, Comparison, Limit
 from rollout.policy import scalars
+from rollout.policy.pieces import Piece
+from rollout.policy.routes import Route
 from rollout.policy.values import (
     AdoptedName,
     ApiVersion,
@@ -56,11 +58,7 @@ def _text(value: object) -> Any:
     return value
 
 
-class _Piece(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
-
-
-class Metadata(_Piece):
+class Metadata(Piece):
     """Whose rollout it is; together namespace and name must be unique among all sources."""
 
     name: Subdomain = Field(description="Name of the rollout (DNS-1123).", examples=["jazz"])
@@ -69,32 +67,7 @@ class Metadata(_Piece):
     annotations: dict[str, Any] = Field({}, description="Allowed and not read.")
 
 
-class EnvoyRoute(_Piece):
-    """A plain Envoy's route configuration (RDS)."""
-
-    route_configuration: OperatorsName = Field(
-        alias="routeConfiguration",
-        description="Name of the route configuration; its file is `<name>.yaml` in the mesh's folder.",
-        examples=["jazz"],
-    )
-    mesh: OperatorsName = Field("envoy", description="The operator's name for the mesh.", examples=["envoy"])
-    routes: list[BackendName] = Field(
-        [],
-        description="Names of the routes inside it that are ours; all that split between backends if left"
-        " out.",
-        examples=[["all"]],
-    )
-
-
-class Route(_Piece):
-    """Whose weights move: exactly one kind. This version moves plain Envoy only."""
-
-    envoy: EnvoyRoute = Field(
-        description="A plain Envoy's route configuration.", examples=[{"routeConfiguration": "jazz"}]
-    )
-
-
-class Step(_Piece):
+class Step(Piece):
     """A weight and the least time to bake at it."""
 
     weight: StepWeight = Field(
@@ -109,7 +82,7 @@ class Step(_Piece):
     )
 
 
-class Window(_Piece):
+class Window(Piece):
     """When weight may rise. Rollback is never held."""
 
     days: Days = Field(
@@ -122,7 +95,7 @@ class Window(_Piece):
     zone: Zone = Field(description="Time zone of the IANA database.", examples=["Europe/Berlin"])
 
 
-class Errors(_Piece):
+class Errors(Piece):
     """Failed requests: without `max` compared with the concurrent stable, with `max` held to a limit."""
 
     max: ErrorLimit = Field(
@@ -154,7 +127,7 @@ class Errors(_Piece):
     )
 
 
-class Latency(_Piece):
+class Latency(Piece):
     """Slow requests: compared with the concurrent stable, or with `quantile` and `max` held to a limit."""
 
     quantile: Quantile = Field(
@@ -180,7 +153,7 @@ class Latency(_Piece):
     )
 
 
-class Query(_Piece):
+class Query(Piece):
     """What an operator's query counts as bad: compared with the concurrent stable, or held to a limit."""
 
     name: OperatorsName = Field(
@@ -205,7 +178,7 @@ class Query(_Piece):
     )
 
 
-class Check(_Piece):
+class Check(Piece):
     """A question about the canary: exactly one of these."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
@@ -230,14 +203,14 @@ class Check(_Piece):
     )
 
 
-class NoData(_Piece):
+class NoData(Piece):
     """What to do when evidence is missing."""
 
     hold: Hold = Field(_text("10m"), description="How long to hold without evidence.", examples=["10m"])
     then: Then = Field("rollback", description="What then: `rollback` or `hold`.", examples=["rollback"])
 
 
-class Analysis(_Piece):
+class Analysis(Piece):
     """How the canary is judged; the defaults apply without it."""
 
     metrics: MetricsName = Field(
@@ -276,7 +249,7 @@ class Analysis(_Piece):
     )
 
 
-class Spec(_Piece):
+class Spec(Piece):
     """What is rolled out, where, how fast, and how it is judged."""
 
     route: Route = Field(
@@ -284,8 +257,8 @@ class Spec(_Piece):
         examples=[{"envoy": {"routeConfiguration": "jazz"}}],
     )
     backend: BackendName = Field(
-        description="The backend that should serve everybody (an Envoy cluster). The commit that changes "
-        "this line starts a rollout.",
+        description="The backend that should serve everybody, by the mesh's own name for it: a cluster, "
+        "virtual node, subset or Service. The commit that changes this line starts a rollout.",
         examples=["jazz-v2"],
     )
     steps: list[Step] = Field(
@@ -327,7 +300,7 @@ class Spec(_Piece):
     )
 
 
-class Document(_Piece):
+class Document(Piece):
     """A policy: what git says about one rollout."""
 
     api_version: ApiVersion = Field(

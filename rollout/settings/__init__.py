@@ -111,6 +111,21 @@ class EnvoyMesh:
 
 
 @dataclass(frozen=True, slots=True)
+class KubernetesMesh:
+    """The mesh objects of a cluster. Without ``kubeconfig``, the account of the pod that this runs in.
+
+    ``namespaces``: those whose routes may be moved. ``custom``: the resources that a policy may declare, as
+    ``Kind.version.group`` of the API.
+    """
+
+    name: str
+    namespaces: tuple[str, ...]
+    kubeconfig: Path | None = None
+    context: str = ""
+    custom: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EnvoyMetrics:
     """Counters from Envoy's admin interface: one address for each proxy."""
 
@@ -180,7 +195,7 @@ class SlackSink:
     url: Reference
 
 
-MeshSettings = EnvoyMesh
+MeshSettings = EnvoyMesh | KubernetesMesh
 MetricsSettings = EnvoyMetrics | PrometheusMetrics
 SinkSettings = LogSink | WebhookSink | SlackSink
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rollout.policy.limits import Limits
-from rollout.settings import Gauge, PrometheusMetrics, Settings
+from rollout.policy.limits import Cluster, Limits
+from rollout.settings import Gauge, KubernetesMesh, PrometheusMetrics, Settings
 
 
 def limits(settings: Settings) -> Limits:
@@ -15,6 +15,11 @@ def limits(settings: Settings) -> Limits:
         max_first_weight=guard.max_first_weight,
         max_error_limit=guard.max_error_limit,
         meshes=tuple(mesh.name for mesh in settings.meshes),
+        clusters=tuple(
+            Cluster(mesh.name, mesh.namespaces, mesh.custom)
+            for mesh in settings.meshes
+            if isinstance(mesh, KubernetesMesh)
+        ),
         metrics=tuple(source.name for source in settings.metrics),
         sinks=tuple(sink.name for sink in settings.sinks),
         queries={

@@ -11,7 +11,16 @@ from typing import Any
 
 from rollout.policy import scalars
 from rollout.policy.loader import show
-from rollout.settings import EnvoyMetrics, PrometheusMetrics, Settings, SourceSettings, places, tables, values
+from rollout.settings import (
+    EnvoyMesh,
+    EnvoyMetrics,
+    PrometheusMetrics,
+    Settings,
+    SourceSettings,
+    places,
+    tables,
+    values,
+)
 from rollout.settings.tables import Key, Table
 from rollout.settings.values import Wrong
 
@@ -259,7 +268,8 @@ class _Reading:
                 "reads the same folder of the same branch",
             )
         for name, mesh in meshes.items():
-            self.once(seen, mesh.directory, ("meshes", name), "has the same directory")
+            if isinstance(mesh, EnvoyMesh):
+                self.once(seen, mesh.directory, ("meshes", name), "has the same directory")
         for name, source in metrics.items():
             if isinstance(source, PrometheusMetrics) and source.token and not values.is_private(source.url):
                 what = f"metrics.{name}.token: it would go by http, which can be read on the way"
@@ -282,9 +292,9 @@ def _dotted(where: places.Path) -> str:
 def _with_metrics(settings: Settings) -> Settings:
     """Each mesh gives metrics of its own name; a single one also those that policies ask for by default."""
     found = {metrics.name: metrics for metrics in settings.metrics}
-    names = [(mesh.name, mesh) for mesh in settings.meshes]
-    if len(settings.meshes) == 1:
-        names.append(("envoy", settings.meshes[0]))
+    names = [(mesh.name, mesh) for mesh in settings.meshes if isinstance(mesh, EnvoyMesh)]
+    if len(names) == 1:
+        names.append(("envoy", names[0][1]))
     for name, mesh in names:
         found.setdefault(name, EnvoyMetrics(name, mesh.admin))
     return replace(settings, metrics=tuple(found.values()))

@@ -11,6 +11,7 @@ from rollout.settings import (
     EnvoyMesh,
     EnvoyMetrics,
     GuardRails,
+    KubernetesMesh,
     LogSink,
     PrometheusMetrics,
     SlackSink,
@@ -173,7 +174,47 @@ MESHES: Mapping[str, Table] = MappingProxyType(
                 ),
                 _ADMIN,
             ),
-        )
+        ),
+        "kubernetes": Table(
+            KubernetesMesh,
+            "The mesh objects of a Kubernetes cluster: App Mesh, Istio, Gateway API, and others that are "
+            "named here. Its metrics need a source of their own.",
+            (
+                Key(
+                    "namespaces",
+                    values.namespaces,
+                    "list of names",
+                    None,
+                    "The namespaces whose routes policies may move; no other is touched.",
+                    '["prod"]',
+                ),
+                Key(
+                    "kubeconfig",
+                    values.path,
+                    "path",
+                    "",
+                    "How the API server is reached; without it, by the service account of the pod that the "
+                    "daemon runs in. It is read again when a token is not taken any more.",
+                    '"/etc/rollout/kubeconfig"',
+                ),
+                Key(
+                    "context",
+                    values.text,
+                    "text",
+                    '""',
+                    "The context in the kubeconfig; without it, its current one.",
+                    '"prod"',
+                ),
+                Key(
+                    "custom",
+                    values.kinds,
+                    "list of kinds",
+                    "[]",
+                    "Resources that policies may declare as `custom` routes, as `Kind.group`.",
+                    '["TraefikService.traefik.io"]',
+                ),
+            ),
+        ),
     }
 )
 

@@ -225,6 +225,36 @@ def label(value: Any, folder: Path) -> str:
     return found
 
 
+def namespaces(value: Any, folder: Path) -> tuple[str, ...]:
+    """Namespaces of a cluster, at least one."""
+    return _words(value, folder, scalars.label, "namespaces", '["prod"]')
+
+
+def kinds(value: Any, folder: Path) -> tuple[str, ...]:
+    """Custom resources, as ``Kind.group``."""
+    return _words(value, folder, _kind_of_group, "kinds", '["TraefikService.traefik.io"]')
+
+
+_kind_of_group = scalars.named(
+    r"^[A-Z][A-Za-z0-9]{0,62}(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?){1,9}$", "write Kind.group"
+)
+
+
+def _words(value: Any, _: Path, read: Callable[[object], str], what: str, example: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or (not value and what == "namespaces"):
+        raise Wrong(f"is {_kind(value)}, wants a list of {what}", f"write for example {example}")
+    found: list[str] = []
+    for number, each in enumerate(value):
+        try:
+            word = read(each)
+        except Fault as fault:
+            raise Wrong(fault.what.replace("{raw}", show(each)), fault.instead, (number,)) from None
+        if word in found:
+            raise Wrong(f"names {word} twice", "remove one", (number,))
+        found.append(word)
+    return tuple(found)
+
+
 def queries(value: Any, folder: Path) -> tuple[Ratio | Gauge, ...]:
     """Named queries: ``{ NAME = { bad = SELECTOR, total = SELECTOR } }`` or ``{ gauge = SELECTOR }``."""
     if not isinstance(value, Mapping):

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from rollout.core.model import Decision, Order, Policy
+from rollout.core.model import Decision, Judged, Order, Policy
+from rollout.core.past import attempt_of
+from rollout.core.replay import settled
+from rollout.core.testimony import kept
 from rollout.ports import (
     LONGEST_WAIT,
     Alert,
@@ -53,6 +56,15 @@ class Memory:
     unwritable: str = ""
     slow: float = 0.0
     torn: bool = False
+
+    def looks(self, name: str, attempt: int) -> tuple[Judged, ...]:
+        """What is kept of the looks at one canary."""
+        found = (
+            kept(record.decision, anew=record.anew)
+            for record in self.records
+            if record.name == name and attempt_of(record.decision.state) == attempt
+        )
+        return settled(look for look in found if look is not None)
 
 
 class Torn(Unavailable):

@@ -1,6 +1,8 @@
 """A parser without a child process."""
 
+import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rollout.policy.complaint import Complaint, Parsed
 from rollout.policy.limits import Limits
@@ -26,4 +28,15 @@ class SimulatedParser:
             return Parsed(
                 file.path, complaints=(Complaint(file.path, 1, 1, "RP014", what, "commit the text itself"),)
             )
-        return parse(file.path, file.text, file.origin, self._guard)
+        parsed = _parse(file.path, file.text, self._guard)
+        policies = (
+            replace(one, origin=replace(file.origin, path=file.path, line=one.origin.line))
+            for one in parsed.policies
+        )
+        return replace(parsed, policies=tuple(policies))
+
+
+@functools.lru_cache(maxsize=4096)
+def _parse(path: str, text: bytes, guard: Limits | None) -> Parsed:
+    """Whoever committed it: many worlds have the same texts."""
+    return parse(path, text, guard=guard)

@@ -288,8 +288,8 @@ class World:
         self.since, self.memory = since, memory
 
     def back_up(self) -> None:
-        """Somebody copies the journal."""
-        self.backups.append((self.now, copied(self.memory)))
+        """Somebody copies the journal; an old one that no daemon began on yet knows nothing newer."""
+        self.backups.append((self.now if self.since is None else self.since, copied(self.memory)))
 
     def run(self) -> Log:
         """Everything, from the first commit to the last rest."""

@@ -1,11 +1,11 @@
 """What every journal promises: the real one and the fake are held to the same sentences."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -21,6 +21,7 @@ from rollout.core.model import (
     Errors,
     Held,
     Intent,
+    Judged,
     Limit,
     LimitEvidence,
     Order,
@@ -106,6 +107,34 @@ def decision(state: State = RAMPING, reason: Reason = Reason.BAKING, **changes: 
     return replace(Decision(state, reason, facts, Verdict.PASSING), **changes)  # type: ignore[arg-type]
 
 
+def look(number: int = 2, at: datetime = START, **changes: object) -> Judged:
+    """A look in the middle of a journey, as odd as looks get."""
+    fed = ((Tally(10, 1, 90, 0, 0.1 + 0.2),), (Tally(10, 2, 90, 1, 1.0),))
+    verdicts, odds = (Verdict.PASSING, Verdict.NO_DATA), (1e-300, 0.1 + 0.7)
+    plain = Judged(
+        number,
+        at,
+        Weight(1_000),
+        fed,
+        noise=((1.0,), (4.0,)),
+        proof=True,
+        silence=None,
+        verdicts=verdicts,
+        odds=odds,
+        verdict=Verdict.NO_DATA,
+        reason=Reason.BAKING,
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def judged(*looks: Judged, **changes: object) -> list[Record]:
+    """A record of each of these looks."""
+    return [
+        record(decision=decision(judged=one), noteworthy=False, at=one.at, **changes)  # type: ignore[arg-type]
+        for one in looks
+    ]
+
+
 def raise_to(weight: int) -> SetSplit:
     return SetSplit(Split.between("jazz-v1", "jazz-v2", weight), "v17", Split.all_on("jazz-v1"))
 
@@ -136,11 +165,14 @@ class Remembering(Journal, Outbox, Protocol):
 
 @dataclass
 class Bench:
-    """A journal on the bench: ``restart`` opens it again, ``broken`` makes the disk refuse writes."""
+    """A journal on the bench: ``restart`` opens it again, ``broken`` makes the disk refuse writes, ``looks``
+    reads what is kept of a rollout's attempt.
+    """
 
     clock: FakeClock
     restart: Callable[[], Awaitable[tuple[Remembering, Remembered]]]
     broken: Callable[[], AbstractContextManager[object]]
+    looks: Callable[[str, int], Sequence[Judged]]
 
 
 class JournalContract:
@@ -164,11 +196,55 @@ class JournalContract:
     async def test_a_state_comes_back_as_it_was(self, bench: Bench, kind: str):
         """D1: what a pass recorded is what the next start finds, to the last bit of its evidence."""
         journal, _ = await bench.restart()
-        written = decision(STATES[kind], actions=(raise_to(1_000),), obeyed=((3, ""), (4, "too late")))
+        obeyed = ((3, ""), (4, "too late"))
+        written = decision(STATES[kind], actions=(raise_to(1_000),), obeyed=obeyed, judged=look())
         await journal.record(record(state=STATES[kind], decision=written))
         _, found = await bench.restart()
         assert found.decisions == {"prod/jazz": written}
         assert found.states == {"prod/jazz": STATES[kind]}
+
+    async def test_each_look_is_kept_as_the_judge_had_it(self, bench: Bench):
+        """All that a verdict depends on comes back to the last bit, and a restart goes on with the record."""
+        first = look(1, checks=POLICY.analysis.checks, fed=(), silence=Verdict.ERROR, verdict=Verdict.ERROR)
+        edged = look(2, edges=((1, (250.0, 0.1 + 0.2)),))
+        last = look(3, LATER, proof=False, rose=True, held=Weight(7))
+        journal, _ = await bench.restart()
+        for one in judged(first, edged):
+            await journal.record(one)
+        journal, _ = await bench.restart()
+        for one in judged(last):
+            await journal.record(one)
+        assert tuple(bench.looks("prod/jazz", 7)) == (first, edged, last)
+        assert (tuple(bench.looks("prod/jazz", 6)), tuple(bench.looks("prod/metal", 7))) == ((), ())
+
+    async def test_a_look_that_is_taken_again_stands_once(self, bench: Bench):
+        """One that landed though its writer heard otherwise, and a journey that a lost memory began anew."""
+        journal, _ = await bench.restart()
+        again = look(2, LATER)
+        for one in judged(look(1), look(2), again):
+            await journal.record(one)
+        assert tuple(bench.looks("prod/jazz", 7)) == (look(1), again)
+        for one in judged(look(1, LATER)):
+            await journal.record(one)
+        assert tuple(bench.looks("prod/jazz", 7)) == (look(1, LATER),)
+
+    async def test_a_record_can_be_entered_after_a_gap(self, bench: Bench):
+        """Where a look before may be missing, and at each thousandth, all that the judge knew is kept."""
+        journal, _ = await bench.restart()
+        known: dict[str, Any] = {"checks": POLICY.analysis.checks, "evidence": EVIDENCE}
+        for one in (*judged(look(5), anew=True), *judged(look(6), look(1_000))):
+            await journal.record(one)
+        kept = (look(5, **known), look(6), look(1_000, **known))
+        assert tuple(bench.looks("prod/jazz", 7)) == kept
+
+    async def test_of_a_look_that_is_refused_nothing_is_kept(self, bench: Bench):
+        """Q1: never half a record."""
+        journal, _ = await bench.restart()
+        with bench.broken():
+            for one in judged(look(1)):
+                with pytest.raises(Unavailable):
+                    await journal.record(one)
+        assert tuple(bench.looks("prod/jazz", 7)) == ()
 
     async def test_the_last_record_stands(self, bench: Bench):
         """A decision replaces the one before, noteworthy or not."""

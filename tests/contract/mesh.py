@@ -14,21 +14,25 @@ DEADLINE = 2.0
 
 
 class MeshWorld(Protocol):
-    """A mesh of two proxies whose route gives ``jazz-v1`` everything. ``jazz-v1`` and ``jazz-v2`` have one
-    ready endpoint each, ``jazz-v3`` has none.
+    """A mesh whose route gives ``jazz-v1`` everything; ``names`` of its proxies, if it asks them. ``jazz-v1``
+    and ``jazz-v2`` have one ready endpoint each, ``jazz-v3`` has none.
     """
 
     mesh: Mesh
     route: Route
-    names: tuple[str, str]
+    names: tuple[str, ...]
 
     def put(self, *weights: Mapping[str, int]) -> None:
         """A foreign hand: one mapping of weights for each entry of the route."""
 
+    def delete(self) -> None: ...
+
+
+class ProxiedWorld(MeshWorld, Protocol):
+    """One of two proxies."""
+
     def put_bad(self, weights: Mapping[str, int]) -> None:
         """A foreign hand writes what every proxy rejects."""
-
-    def delete(self) -> None: ...
 
     def hang(self, proxy: str) -> None: ...
 
@@ -36,7 +40,9 @@ class MeshWorld(Protocol):
 
 
 class MeshContract:
-    """Subclass it with a fixture ``world``."""
+    """Subclass it with a fixture ``world``. ``resolution``: the smallest weight that the mesh can express."""
+
+    resolution = 1
 
     @pytest.fixture
     async def world(self):
@@ -76,7 +82,7 @@ class MeshContract:
     async def test_what_is_written_is_read_back_and_distributed(self, world: MeshWorld):
         """A write is absolute, bears its epoch, and makes another version."""
         before = await world.mesh.read(world.route, DEADLINE)
-        for weight in (1, 1_234, 5_000, 10_000):
+        for weight in (self.resolution, 1_234 // self.resolution * self.resolution, 5_000, 10_000):
             split = Split.between("jazz-v1", "jazz-v2", weight)
             after = await self.write(world, split, epoch=7)
             assert (after.splits, after.epoch) == ((split,), 7)
@@ -85,7 +91,7 @@ class MeshContract:
 
     async def test_home_is_one_write_from_anywhere(self, world: MeshWorld):
         """Whatever the split, one write gives stable everything."""
-        for weight in (1, 5_000, 9_500, 10_000):
+        for weight in (self.resolution, 5_000, 9_500, 10_000):
             await self.write(world, Split.between("jazz-v1", "jazz-v2", weight))
             assert (await self.write(world, HOME)).splits == (HOME,)
 
@@ -100,10 +106,9 @@ class MeshContract:
         """Who has not seen a foreign write cannot overwrite it."""
         old = await world.mesh.read(world.route, DEADLINE)
         world.put({"jazz-v1": 77, "jazz-v2": 23})
+        little = Split.between("jazz-v1", "jazz-v2", self.resolution)
         with pytest.raises(Moved):
-            await world.mesh.write(
-                world.route, Split.between("jazz-v1", "jazz-v2", 10), version=old.version, home=HOME, epoch=1
-            )
+            await world.mesh.write(world.route, little, version=old.version, home=HOME, epoch=1)
         with pytest.raises(Moved):
             await world.mesh.write(world.route, HOME, version=old.version, home=HOME, epoch=1)
         seen = await self.settled(world, Split.between("jazz-v1", "jazz-v2", 2_300))
@@ -119,18 +124,10 @@ class MeshContract:
     async def test_a_write_made_twice_is_made_once(self, world: MeshWorld):
         """The second of two writes on one version finds the first."""
         seen = await world.mesh.read(world.route, DEADLINE)
-        split = Split.between("jazz-v1", "jazz-v2", 10)
+        split = Split.between("jazz-v1", "jazz-v2", self.resolution)
         await world.mesh.write(world.route, split, version=seen.version, home=HOME, epoch=1)
         with pytest.raises(Moved):
             await world.mesh.write(world.route, split, version=seen.version, home=HOME, epoch=1)
-
-    async def test_entries_that_disagree_are_all_shown(self, world: MeshWorld):
-        """Two entries with two splits are two splits, in object and proxies; a write makes them one."""
-        world.put({"jazz-v1": 100}, {"jazz-v1": 60, "jazz-v2": 40})
-        both = {HOME, Split.between("jazz-v1", "jazz-v2", 4_000)}
-        seen = await self.wait(world, lambda seen: all(set(proxy.splits) == both for proxy in seen.proxies))
-        assert set(seen.splits) == both
-        assert (await self.write(world, HOME)).splits == (HOME,)
 
     async def test_a_deleted_route_is_lost(self, world: MeshWorld):
         """Gone is not the same as unreadable, and is never recreated."""
@@ -143,7 +140,23 @@ class MeshContract:
         with pytest.raises(Lost):
             await world.mesh.read(world.route, DEADLINE)
 
-    async def test_a_proxy_that_hangs_is_named_and_delays_nothing(self, world: MeshWorld):
+
+class SeveralEntriesContract(MeshContract):
+    """For meshes whose routes may have several entries."""
+
+    async def test_entries_that_disagree_are_all_shown(self, world: MeshWorld):
+        """Two entries with two splits are two splits, in object and proxies; a write makes them one."""
+        world.put({"jazz-v1": 100}, {"jazz-v1": 60, "jazz-v2": 40})
+        both = {HOME, Split.between("jazz-v1", "jazz-v2", 4_000)}
+        seen = await self.wait(world, lambda seen: all(set(proxy.splits) == both for proxy in seen.proxies))
+        assert set(seen.splits) == both
+        assert (await self.write(world, HOME)).splits == (HOME,)
+
+
+class ProxiedMeshContract(SeveralEntriesContract):
+    """For meshes that ask the proxies themselves."""
+
+    async def test_a_proxy_that_hangs_is_named_and_delays_nothing(self, world: ProxiedWorld):
         """One proxy is silent: the others are read, within the deadline, and counted without it."""
         await self.settled(world, HOME)
         first, second = world.names
@@ -160,14 +173,14 @@ class MeshContract:
         assert (well.name, well.splits, well.unreachable) == (second, (HOME,), "")
         assert seen.ready["jazz-v2"] == 1
 
-    async def test_a_proxy_that_came_back_is_counted_again(self, world: MeshWorld):
+    async def test_a_proxy_that_came_back_is_counted_again(self, world: ProxiedWorld):
         """Silence leaves no trace once it is over."""
         world.hang(world.names[0])
         await world.mesh.read(world.route, 0.1)
         world.mend(world.names[0])
         await self.settled(world, HOME)
 
-    async def test_what_proxies_reject_is_said(self, world: MeshWorld):
+    async def test_what_proxies_reject_is_said(self, world: ProxiedWorld):
         """A rejected object shows its split in the object, and the old split with a reason at each proxy."""
         await self.settled(world, HOME)
         world.put_bad({"jazz-v1": 50, "jazz-v2": 50})

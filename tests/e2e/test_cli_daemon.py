@@ -109,6 +109,28 @@ def test_status_waits_for_the_end(house: Installation):
     assert failed.returncode == 1, failed.stderr
 
 
+def test_every_verdict_of_a_real_daemon_is_judged_again_the_same(house: Installation):
+    """A promotion with a kill -9 in its middle, and a way home: from the journal alone, daemon up or down."""
+    climbing(house, bake="2s")
+    house.stop(kill=True)
+    house.start()
+    house.until("steady", seconds=60)
+    whole = house.json("replay", "jazz")
+    assert whole["equal"] is True
+    assert whole["looks"][-1]["reason"] == "PROMOTED"
+    house.commit("jazz-bad")
+    house.until("ramping", "rolling back")
+    assert house.run("status", "jazz", "--timeout", "60s").returncode == 1
+    house.stop()
+    home = house.run("replay", "jazz")
+    assert home.returncode == 0, home.stdout
+    assert " verdicts are the same, bit for bit" in home.stdout
+    assert "fewer than 1 of " in house.run("why", "jazz").stdout
+    drawn = house.run("history", "jazz", "--plot", str(house.folder / "jazz.svg"))
+    assert drawn.returncode == 0, drawn.stderr
+    assert "jazz-bad rolled back at " in (house.folder / "jazz.svg").read_text(encoding="utf-8")
+
+
 def test_watching_shows_each_change_as_a_line(house: Installation):
     """In a pipe: plain lines, or NDJSON; Ctrl-C ends it with 130."""
     climbing(house)

@@ -129,6 +129,10 @@ def test_it_promotes_the_good_and_sends_the_bad_home(demo: Demo, tmp_path: Path)
     assert {"STARTED", "WORSE", "ROLLED_BACK"} <= {alert["reason"] for alert in metal["alerts"]}
     assert metal["alerts_delivered"] == len(metal["alerts"])
 
+    for service, end in (("jazz", "promoted"), ("metal", "rolled back")):
+        picture = report.with_suffix(f".{service}.svg").read_text(encoding="utf-8")
+        assert f"<title>prod/{service}: {service}-v2 {end} at " in picture
+
     shown = demo.text()
     assert "\x1b" not in shown
     for line in (

@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import need
 from tests.e2e.kill.harness import SHARE_IN_FLIGHT, Harness
-from tests.e2e.kill.house import House
+from tests.e2e.kill.house import SERVICES, House
 from tests.e2e.kill.moments import IN_FLIGHT
 from tests.e2e.kill.referee import Referee
 from tests.e2e.kill.report import stories, summary
@@ -40,4 +40,5 @@ def test_kill_9_at_any_moment_changes_no_outcome(tmp_path: Path, record_property
     record_property("told", told)
     assert not violations, f"{told}\n{stories(harness, referee, violations)}"
     assert len(harness.killed) >= KILLS
+    assert harness.judged > 10 * len(SERVICES)
     assert sum(harness.fell[one] for one in IN_FLIGHT) >= SHARE_IN_FLIGHT * len(harness.killed)

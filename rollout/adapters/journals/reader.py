@@ -12,10 +12,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from rollout.adapters.journals import chain, rows, schema
+from rollout.adapters.journals import chain, looks, rows, schema
 from rollout.adapters.journals.outbox import undelivered
 from rollout.adapters.journals.writer import explain
-from rollout.core.model import Decision, Order, Origin, Policy
+from rollout.core.model import Decision, Judged, Order, Origin, Policy
+from rollout.core.replay import settled
 from rollout.ports import Freeze, SourceState, Unavailable
 
 FILE = "journal.sqlite"
@@ -51,13 +52,12 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What one look counted, at the weight (out of 10 000) that the canary had."""
+class Journey:
+    """What is kept of the looks at one canary. ``damaged``: what is wrong with looks that are left out."""
 
     attempt: int
-    at: datetime
-    weight: int
-    counted: tuple[Mapping[str, Any], ...]
+    looks: tuple[Judged, ...]
+    damaged: tuple[str, ...] = ()
 
 
 class Reader:
@@ -92,18 +92,24 @@ class Reader:
             found = connection.execute(query, (name, limit)).fetchall()
         return tuple(_entry(number, json.loads(entry)) for number, entry in reversed(found))
 
-    def looks(self, name: str, limit: int = 1_000) -> Sequence[Look]:
-        """What the newest looks counted, oldest first."""
-        query = (
-            "SELECT attempt, at, weight, counted FROM evidence WHERE rollout = ? "
-            "ORDER BY attempt DESC, id DESC LIMIT ?"
-        )
+    def journeys(self, name: str) -> Sequence[int]:
+        """The attempts whose looks are kept, the one looked at last at the end."""
+        query = "SELECT attempt FROM evidence WHERE rollout = ? GROUP BY attempt ORDER BY max(id)"
         with self._open() as connection:
-            found = connection.execute(query, (name, limit)).fetchall()
-        return tuple(
-            Look(attempt, datetime.fromisoformat(at), weight, tuple(json.loads(counted)))
-            for attempt, at, weight, counted in reversed(found)
-        )
+            return tuple(attempt for (attempt,) in connection.execute(query, (name,)))
+
+    def journey(self, name: str, attempt: int) -> Journey:
+        """One attempt's record, oldest look first."""
+        query = "SELECT at, weight, counted FROM evidence WHERE rollout = ? AND attempt = ? ORDER BY id"
+        found: list[Judged] = []
+        damaged: list[str] = []
+        with self._open() as connection:
+            for at, weight, counted in connection.execute(query, (name, attempt)):
+                try:
+                    found.append(looks.read(at, weight, counted))
+                except ValueError as error:
+                    damaged.append(f"{at}: {error}")
+        return Journey(attempt, settled(found), tuple(damaged))
 
     def sources(self) -> Mapping[str, SourceState]:
         """How far each source is."""

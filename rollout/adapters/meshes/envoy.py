@@ -23,8 +23,8 @@ from typing import TypeVar
 
 from rollout.adapters.meshes.envoy_file import RouteFile, digest
 from rollout.adapters.meshes.envoy_proxies import Proxies
-from rollout.adapters.meshes.envoy_routes import Absent, Unclear
 from rollout.adapters.meshes.envoy_text import Malformed
+from rollout.adapters.meshes.unclear import Absent, Unclear
 from rollout.core.model import MeshSeen, Route, Split
 from rollout.ports import Clock, Lost, Moved, Refused, Unavailable
 from rollout.settings import EnvoyMesh

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from rollout.adapters.meshes.envoy_routes import Entry, Unclear
+from rollout.adapters.meshes.envoy_routes import Entry
 from rollout.adapters.meshes.envoy_text import Mapping, Node, Scalar, Sequence, plain
+from rollout.adapters.meshes.unclear import Unclear
 from rollout.core.model import FULL, Split
 
 Edit = tuple[int, int, str]

@@ -8,41 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from dataclasses import dataclass
-from urllib.parse import quote, unquote
 
 from rollout.adapters.meshes.envoy_edits import apply, rest, set_field, set_split
-from rollout.adapters.meshes.envoy_routes import Absent, Entry, Unclear, managed, splits
+from rollout.adapters.meshes.envoy_routes import Entry, managed, splits
 from rollout.adapters.meshes.envoy_text import Malformed, Mapping, Node, Sequence, parse, plain
+from rollout.adapters.meshes.fence import Fence
+from rollout.adapters.meshes.unclear import Absent, Unclear
 from rollout.core.model import Route, Split
 
 _BOM = "\ufeff"
-_FENCE = re.compile(r"rollout/(\d{1,18})/(\d{1,18})(?: added=(\S+))?")
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """What we write into ``version_info``: our epoch, how often we wrote the file, and which backends'
-    entries are ours (they are taken out again when they carry nothing).
-    """
-
-    epoch: int
-    count: int
-    added: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        added = ",".join(quote(name, safe="") for name in self.added)
-        return f"rollout/{self.epoch}/{self.count}" + (f" added={added}" if added else "")
-
-    @classmethod
-    def read(cls, version: str) -> Fence | None:
-        """The fence in a ``version_info``; ``None`` when it is not ours."""
-        match = _FENCE.fullmatch(version)
-        if match is None:
-            return None
-        epoch, count, added = match.groups()
-        return cls(int(epoch), int(count), tuple(map(unquote, added.split(","))) if added else ())
 
 
 class RouteFile:

@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import quote as url_quote
 
 from rollout.adapters.envoy_admin import Admin, Admins, Silent, parse, quote, stat_name
-from rollout.adapters.meshes.envoy_routes import Absent, Unclear, managed, splits
+from rollout.adapters.meshes.envoy_routes import managed, splits
+from rollout.adapters.meshes.unclear import Absent, Unclear
 from rollout.core.model import ProxySeen, Route, Split
 from rollout.ports import Clock
 

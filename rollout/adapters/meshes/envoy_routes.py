@@ -6,15 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rollout.adapters.meshes.unclear import Absent, Unclear, families
 from rollout.core.model import Route, Split
-
-
-class Unclear(Exception):  # noqa: N818 - it says what the routes are
-    """The routes cannot be read as splits; ``str()`` says which, why, and what to write instead."""
-
-
-class Absent(Unclear):
-    """There is no such route."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +54,7 @@ def managed(configuration: Any, route: Route) -> list[Entry]:
         raise Absent(f"{route.name} has no forwarding route named {', '.join(missing)}")
     if not entries:
         raise Absent(f"{route.name} has no route that sends requests to a cluster")
-    if not route.only and len(groups := _families(entries)) > 1:
+    if not route.only and len(groups := families(entry.weights for entry in entries)) > 1:
         backends = " and ".join(f"{{{', '.join(sorted(group))}}}" for group in groups)
         raise Unclear(
             f"{route.name} routes to unrelated backends, {backends}: give the routes that are ours a name "
@@ -119,18 +112,3 @@ def _weight(value: Any, place: str) -> int:
     if not (weight.is_integer() and 0 <= weight < 1 << 32):
         raise Unclear(f"{place}: the weight {value!r} is not a whole number from 0")
     return int(weight)
-
-
-def _families(entries: Iterable[Entry]) -> list[set[str]]:
-    """The sets of backends that are tied together by sharing routes."""
-    families: list[set[str]] = []
-    for entry in entries:
-        joined = set(entry.weights)
-        apart = []
-        for family in families:
-            if family & joined:
-                joined |= family
-            else:
-                apart.append(family)
-        families = [*apart, joined]
-    return families

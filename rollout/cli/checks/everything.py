@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from rollout.cli.checks import Finding, envoy, git, here, prometheus, sinks
-from rollout.settings import MetricsSettings, PrometheusMetrics, Settings
+from rollout.core.model import Policy
+from rollout.settings import KubernetesMesh, MeshSettings, MetricsSettings, PrometheusMetrics, Settings
 from rollout.settings.limits import limits
 
 
@@ -29,7 +31,7 @@ async def _outside(settings: Settings, *, send: bool) -> list[Finding]:
     policies = [policy for each in read for policy in each.policies]
     meshes = await asyncio.gather(
         *(
-            envoy.mesh(mesh, [policy for policy in policies if policy.route.mesh == mesh.name])
+            _mesh(mesh, [policy for policy in policies if policy.route.mesh == mesh.name])
             for mesh in settings.meshes
         )
     )
@@ -37,6 +39,14 @@ async def _outside(settings: Settings, *, send: bool) -> list[Finding]:
     told = await asyncio.gather(*(sinks.sink(sink, send=send) for sink in settings.sinks))
     parts = (*(each.findings for each in read), git.across(policies), *meshes, *metrics, told)
     return [finding for part in parts for finding in part]
+
+
+async def _mesh(settings: MeshSettings, policies: Sequence[Policy]) -> list[Finding]:
+    if isinstance(settings, KubernetesMesh):
+        from rollout.cli.checks import kubernetes
+
+        return await kubernetes.mesh(settings, policies)
+    return await envoy.mesh(settings, policies)
 
 
 async def _metrics(source: MetricsSettings) -> list[Finding]:

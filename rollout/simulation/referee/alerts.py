@@ -31,7 +31,7 @@ class Ears:
     def __init__(self, sinks: tuple[str, ...]) -> None:
         self._sinks = sinks
         self._owed: dict[tuple[str, str], tuple[str, float]] = {}
-        self._recorded_ever: set[tuple[str, str]] = set()
+        self._recorded_ever: dict[tuple[str, str], float] = {}
         self._heard: dict[tuple[str, str], int] = {}
         self._excused: dict[tuple[str, str], int] = {}
         self._given_up: set[tuple[str, str]] = set()
@@ -96,11 +96,11 @@ class Ears:
     def _owe(self, pairs: tuple[tuple[str, str], ...], name: str, at: float) -> None:
         for pair in pairs:
             self._owed.setdefault(pair, (name, at))
-            self._recorded_ever.add(pair)
+            self._recorded_ever.setdefault(pair, at)
 
     def _delivered(self, event: Delivered) -> Iterator[Violation]:
         pair = (event.sink, event.alert.key)
-        if pair not in self._recorded_ever | self._shouted:
+        if pair not in self._recorded_ever and pair not in self._shouted:
             yield Violation(
                 event.at, "I6", event.alert.rollout, f"told, and never recorded: {event.alert.key}"
             )
@@ -117,6 +117,8 @@ class Ears:
         if pair not in self._owed or self._heard.get(pair) or pair in self._shouted:
             return
         name, at = self._owed[pair]
+        if self._recorded_ever[pair] < at:
+            return  # it was owed before a journal was swapped, and may be so in an old copy
         for other, (whose, when) in self._owed.items():
             waits = other[0] == pair[0] and whose == name and when < at and not self._heard.get(other)
             if waits and other not in self._given_up and self._tries.get(other, 0) < IN_ORDER_TRIES:

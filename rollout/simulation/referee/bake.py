@@ -38,17 +38,18 @@ def sampled(court: Court, event: Sampled) -> None:
                 continue
             if not isinstance(answer, Sample) or _few(answer) or _quiet(court, event, book):
                 # the next good look bears witness since this one
-                book.sample = (event.at - DEADLINE, 0.0)
+                book.sample = (event.at - DEADLINE, 0.0, book.strayed)
                 continue
             before = book.sampled_at if book.confirmed else None
             gained = 0.0 if before is None else min(event.at - before, LONGEST_LOOK)
-            book.sample = (event.at, gained if _follows(court, book, gained) else 0.0)
+            strayed = _strayed(court, book, gained)
+            book.sample = (event.at, gained if strayed <= _borne(court) else 0.0, strayed)
 
 
 def looked(book: Book, *, whole: bool) -> None:
     """The look that a sample was for is over; one that broke saw nothing."""
     if whole and book.sample is not None:
-        book.sampled_at, gained = book.sample
+        book.sampled_at, gained, book.strayed = book.sample
         book.proof += gained
     book.sample = None
 
@@ -59,16 +60,18 @@ def _few(answer: Sample) -> bool:
     return silent >= 2 * len(answering)
 
 
-def _follows(court: Court, book: Book, gained: float) -> bool:
-    """M3: do requests follow the weight, or for so short a time not that it need not have been seen?"""
+def _strayed(court: Court, book: Book, gained: float) -> float:
+    """M3: seconds in which requests did not follow the weight, this look's included."""
     service, leans = book.name.partition("/")[2], weight_of(book.state) >= FULL // 2
     carried = book.written is not None and book.exposure((book.written,)) == weight_of(book.state)
-    if not (court.faults["traffic strays", service] or (leans and court.faults["traffic leans", service])):
-        book.strayed = 0.0
-        return True
-    book.strayed += gained if carried else 0.0
-    looks = math.ceil(WINDOW / court.rate) if court.rate else 60
-    return book.strayed <= WINDOWS * looks
+    if court.faults["traffic strays", service] or (leans and court.faults["traffic leans", service]):
+        return book.strayed + (gained if carried else 0.0)
+    return 0.0
+
+
+def _borne(court: Court) -> float:
+    """So many of them need not have been seen."""
+    return float(WINDOWS * (math.ceil(WINDOW / court.rate) if court.rate else 60))
 
 
 def _quiet(court: Court, event: Sampled, book: Book) -> bool:

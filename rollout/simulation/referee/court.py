@@ -41,7 +41,7 @@ from rollout.simulation.events import (
     Wrote,
 )
 from rollout.simulation.referee.bake import looked, sampled
-from rollout.simulation.referee.book import GUILTY, Book, weight_of
+from rollout.simulation.referee.book import GUILTY, Book, place_of, weight_of
 from rollout.simulation.referee.restored import forget
 from rollout.simulation.referee.weather import Weather
 
@@ -58,7 +58,7 @@ class Court(Weather):
         self.unheard_freezes: dict[str, Froze] = {}
         self.epoch = 0
         self.observe = False
-        self.calm = False
+        self.calm_at = inf
         self.ready: dict[str, int] = {}
         self.failing: dict[str, float] = {}
         self.ever_failed: set[str] = set()
@@ -81,9 +81,9 @@ class Court(Weather):
         return self.books[name]
 
     def at_route(self, key: str) -> Book | None:
-        """Whose route this is, if several had it: who is about to write it, is under way, or has a policy."""
+        """Whose route it is, if several had it: who is about to write it, is on its way, or has a policy."""
         books = self.on_route(key)
-        books.sort(key=lambda book: (not book.unused, book.ramp is None, book.policy is None))
+        books.sort(key=lambda book: (not book.unused, not book.is_on_its_way, book.policy is None))
         return books[0] if books else None
 
     def on_route(self, key: str) -> list[Book]:
@@ -143,7 +143,7 @@ class Court(Weather):
                 self.book(event.name).broken = True
                 looked(self.book(event.name), whole=False)
             case Calm():
-                self.calm = True
+                self.calm_at = event.at
             case _:
                 self._said(event)
 
@@ -159,7 +159,8 @@ class Court(Weather):
                 number = event.order.id or max(self.orders, default=0) + 1  # a torn disk tells nobody
                 self.orders[number] = (event.at, event.order)
                 if event.order.verb is Verb.ABORT and event.told:
-                    self.book(event.name).aborted_at = event.at
+                    book = self.book(event.name)
+                    book.aborted_at, book.refuge = event.at, book.home
                 elif event.order.verb is Verb.ADOPT:
                     self.book(event.name).adopts = event.order.argument
             case Answered(name="source main"):
@@ -211,11 +212,13 @@ class Court(Weather):
             if decision.state.cause in GUILTY and decision.state.canary.backend != book.stable:
                 book.rejected[decision.state.canary] = event.at
             book.lowered, book.haste, book.aborted_at = None, "", None
-        if isinstance(decision.state, Ramping):
-            self._climbed(book, before, decision.state)
-        elif isinstance(decision.state, Steady):
+        if isinstance(decision.state, Ramping) and not book.has_begun(decision.state):
+            self._begun(book, decision.state)
+        book.moves(decision.state)
+        if isinstance(decision.state, Steady):
             book.aborted_at, book.haste, book.lowered = None, "", None
         book.state, book.reason, book.told = decision.state, decision.reason, event.told
+        book.kept = False
         book.unused += [action.split for action in decision.actions]
         if isinstance(decision.state, Unadopted):  # what was only observed is a dream, its rejections too
             book.rejected.clear()
@@ -226,7 +229,7 @@ class Court(Weather):
             book.stable = book.home
         route = getattr(getattr(self._last(book), "past", None), "route", None)
         if route is not None:
-            book.key = route.key
+            book.stands_on(route.key)
 
     def _sentenced(self, event: Recorded) -> None:
         state = event.record.decision.state
@@ -236,21 +239,10 @@ class Court(Weather):
     def _last(self, book: Book) -> State:
         return book.state.was if isinstance(book.state, Held) else book.state
 
-    def _climbed(self, book: Book, before: State, after: Ramping) -> None:
-        was = before.was if isinstance(before, Held) else before
-        fresh = not isinstance(was, Ramping) or was.began != after.began  # a late record may be of another
-        if fresh:
-            book.lowered, book.haste, book.promoted_at, book.aborted_at = None, "", None, None
-            book.begun, book.paused = after.policy, False
-            book.given = bool(book.exposure(book.truth))
-        if fresh or was.rung != after.rung:  # type: ignore[union-attr]
-            # a record that came late said more than its daemon did, and is taken back
-            taken_back = not fresh and book.left[0] == after.rung
-            back = book.proof + book.left[1] if taken_back else 0.0
-            book.left = (getattr(was, "rung", None), book.proof)
-            book.proof, book.fresh_rung = back, not taken_back
-            if book.haste == "one":
-                book.haste = ""
+    def _begun(self, book: Book, ramp: Ramping) -> None:
+        book.lowered, book.haste, book.promoted_at, book.aborted_at = None, "", None, None
+        book.begun, book.paused = ramp.policy, False
+        book.given = bool(book.exposure(book.truth))
 
     def _obeyed(self, book: Book, event: Recorded) -> None:
         for number, refusal in event.record.decision.obeyed:
@@ -324,6 +316,7 @@ class Court(Weather):
     def _looked(self, event: Looked) -> None:
         book = self.book(event.name)
         book.looked_at, book.looked = event.at, event
+        book.kept = place_of(event.decision.state) == place_of(book.state)
         book.broken = event.decision.reason is Reason.BROKEN
         looked(book, whole=not book.broken)
         blind = event.decision.reason is Reason.BLIND
@@ -341,7 +334,7 @@ class Court(Weather):
             book.vanished = book.truth
         book.truth = event.splits
         book.given = book.given or bool(book.exposure(book.truth))
-        if not event.fenced and book.forgotten:
+        if book.forgotten and (not event.fenced or book.exposure(event.splits) in book.leads):
             book.forgotten = False  # nobody can know any more that something is missing
             book.rejected.clear()
         ramp = book.ramp
@@ -376,7 +369,7 @@ class Court(Weather):
             if book.key in before and book.key not in self.clashing:
                 book.looked_at = self.at
             if policy is not None and (not book.key or isinstance(book.state, Unadopted)):
-                book.key = policy.route.key
+                book.stands_on(policy.route.key)
             if policy is None and book.policy is not None:
                 book.gone_at = self.at
             elif policy is not None:

@@ -26,8 +26,10 @@ UNSEEN = 40.0
 """Seconds between two looks at a rollout at rest, at the most: a heartbeat and more."""
 UNWATCHED = 8.0
 """The same while a canary has traffic."""
-DEAD = 8.0
-"""Seconds in which a canary that fails most of its requests is seen and sent home."""
+DEAD, DEAD_REQUESTS = 8.0, 60.0
+"""Seconds, and canary requests, in which one that fails half of them or more is seen and sent home, though
+nothing is known of the service's noise.
+"""
 FAILS, LIVES = 0.5, 0.01
 """Shares of failures that leave no doubt: the canary's at the least, stable's at the most."""
 BLIND_SLACK = 20.0
@@ -54,8 +56,8 @@ def of_looks(event: Event, court: Court) -> Iterator[Violation]:
 
 
 def of_rest(event: Event, court: Court) -> Iterator[Violation]:
-    """I20: at rest nothing is written; what a disk was late with is of before."""
-    if not isinstance(event, Recorded) or not court.calm or event.at - court.disk_at < LATE:
+    """I20: at rest nothing is written; what was said last, or what a disk was late with, is of before."""
+    if not isinstance(event, Recorded) or event.at - max(court.calm_at, court.disk_at) < LATE:
         return
     decision, book = event.record.decision, court.book(event.record.name)
     same = decision.state == book.state and decision.reason is book.reason and book.told
@@ -118,11 +120,12 @@ def of_the_dead(event: Event, court: Court) -> Iterator[Violation]:
         if not isinstance(book.state, Ramping) or ramp is None or not _condemnable(court, book, ramp):
             book.dead_due = None
             continue
+        due = DEAD + DEAD_REQUESTS / (court.rate * book.exposure(book.truth) / FULL)
         if isinstance(event, Fault | Behaves | Wrote) or book.dead_due is None:
-            book.dead_due = event.at + DEAD
+            book.dead_due = event.at + due
         if event.at > book.dead_due and isinstance(event, Looked) and event.name == book.name:
             yield Violation(
-                event.at, "G14", book.name, f"{ramp.canary} fails, and is not home after {DEAD:g} s"
+                event.at, "G14", book.name, f"{ramp.canary} fails, and is not home after {due:.0f} s"
             )
             book.dead_due = event.at + 3600.0
 

@@ -65,7 +65,7 @@ def _remembers(event: Recorded, court: Court, book: Book) -> Said:
     """D1: no restart forgets a journey; P6: what is under way follows a policy that a disk remembers."""
     after = event.record.decision.state
     lost = isinstance(_journey(after), Unadopted) and event.record.decision.reason is not Reason.RELEASED
-    if book.ramp is not None and lost:
+    if book.ramp is not None and book.kept and lost:
         yield "D1", f"{book.ramp.canary} was under way, and nobody knows it any more"
     if isinstance(after, Ramping) and after.policy not in court.remembered:
         yield "P6", f"{after.canary} is under way by a policy that no disk remembers"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from rollout.core.model import Cause, Held, Probe, Ramping, RollingBack, Rung, Split
+from rollout.core.model import Cause, Held, Probe, Ramping, RollingBack, Rung
 from rollout.core.reason import Reason
-from rollout.simulation.events import Event, Recorded, Wrote
-from rollout.simulation.referee.book import Book, Violation
+from rollout.simulation.events import Event, Recorded, Started, Wrote
+from rollout.simulation.referee.book import Book, Place, Violation, place_of
 from rollout.simulation.referee.court import Court
 from rollout.simulation.referee.weights import is_raise
 
@@ -22,13 +22,13 @@ LOOKS = 5
 
 @dataclass(slots=True)
 class _Rung:
-    """What a route had served when its present weight was first written, and when its journey began; that
-    weight, and the rung that was left last.
+    """What a route had served when its present rung was first written, and when its journey began; that rung,
+    and the one that was left last.
     """
 
     served: dict[str, tuple[int, int]] = field(default_factory=dict)
     begun: dict[str, tuple[int, int]] = field(default_factory=dict)
-    split: Split | None = None
+    place: Place | None = None
     left: Rung | None = None
 
 
@@ -40,6 +40,8 @@ class Truth:
 
     def hear(self, event: Event, court: Court) -> Iterator[Violation]:
         """Before it is remembered."""
+        if isinstance(event, Started) and event.since is not None:
+            self._rungs.clear()  # what an old copy takes up again began it does not know when
         if isinstance(event, Recorded) and event.landed:
             book = court.book(event.record.name)
             was = book.state.was if isinstance(book.state, Held) else book.state
@@ -58,8 +60,9 @@ class Truth:
         if now and raised and found.exposure(event.before):
             yield from self._judge(event, court, found, rung, now)
         home = not found.exposure((event.split,))
-        if home or (raised and event.split != rung.split):  # what mends a foreign hand's deed begins no rung
-            rung.served, rung.split = now, event.split
+        place = place_of(found.state)
+        if home or (raised and place != rung.place):  # what mends a foreign hand's deed begins no rung
+            rung.served, rung.place = now, place
         rung.left = None
 
     def _of(self, name: str) -> _Rung:
@@ -82,6 +85,8 @@ class Truth:
     def _judge(
         self, event: Wrote, court: Court, book: Book, rung: _Rung, now: dict[str, tuple[int, int]]
     ) -> Iterator[Violation]:
+        if not rung.served:
+            return
         canary = next((name for name, _ in event.split.shares if name != book.stable), "")
         stable = next((name for split in event.before for name, _ in split.shares if name != canary), "")
         (canary_n, canary_x), (stable_n, stable_x) = (_since(rung, now, name) for name in (canary, stable))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollout.core.model import Unadopted
 from rollout.simulation.events import Started
-from rollout.simulation.referee.book import Book, weight_of
+from rollout.simulation.referee.book import Book, place_of, weight_of
 
 
 def forget(book: Book, event: Started, since: float) -> None:
@@ -16,19 +16,19 @@ def forget(book: Book, event: Started, since: float) -> None:
     """
     decision = dict(event.decisions).get(book.name)
     unknown = [at for at in book.writes if at > since]
-    known = {0, weight_of(decision.state) if decision else 0}
+    book.leads = frozenset({0, weight_of(decision.state) if decision else 0} if len(unknown) == 1 else ())
     stands = {book.exposure(book.truth), book.exposure((book.written,) if book.written else ())}
-    led = len(unknown) == 1 and bool(stands & known)
+    led = bool(stands & book.leads)
     # a route made anew counts its writes anew; to who remembers nothing, any mark is a stranger's
     marked = book.fenced and (since < 0 or book.bare_at <= since)
     book.forgotten = bool(unknown) and marked and not led
     if not book.forgotten:
         book.rejected = {one: at for one, at in book.rejected.items() if at <= since}
-    left, proof = book.left
-    book.state, book.adopts = decision.state if decision else Unadopted(), ""
-    if book.ramp and book.ramp.rung == left:  # the copy is of the rung before, and so is its proof
-        book.proof, book.fresh_rung = book.proof + proof, False
+    state = decision.state if decision else Unadopted()
+    if place_of(state) != place_of(book.state):
         book.served = {}
+    book.moves(state)
+    book.state, book.adopts = state, ""
     book.reason = decision.reason if decision else None
     book.stable = book.home or book.stable
     book.lowered, book.looked = None, None

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from rollout.core.model import Ramping, Verb
 from rollout.core.reason import Reason
-from rollout.simulation.events import Committed, Edited, Event, Fault, Over, Recorded, Started
-from rollout.simulation.referee.book import Book, Violation
+from rollout.simulation.events import Committed, Edited, Event, Fault, Over, Recorded, Started, Wrote
+from rollout.simulation.referee.book import Book, Violation, weight_of
 from rollout.simulation.referee.court import Court
 
 SICK = frozenset({Reason.SUSPECT, Reason.OVER_LIMIT_NOW, Reason.BOTH_OVER_LIMIT})
@@ -22,7 +22,8 @@ class Rests:
         self._edited: set[str] = set()
         self._bugs: set[str] = set()
         self._paused: set[str] = set()
-        self._lost = self._unwritten = False
+        self._ahead: set[str] = set()
+        self._lost = False
         self._head = ""
 
     def hear(self, event: Event, court: Court) -> Iterator[Violation]:
@@ -36,14 +37,20 @@ class Rests:
                 self._lost = True
             case Committed():
                 self._head = event.commit
-            case Recorded(landed=False):
-                self._unwritten = True
-            case Recorded():
+            case Wrote(landed=True):
+                self._wrote(event, court)
+            case Recorded(landed=True):
                 self._obeyed(event, court)
             case Over():
                 yield from self._over(event, court)
             case _:
                 pass
+
+    def _wrote(self, event: Wrote, court: Court) -> None:
+        """Home before the disk knew of it: who then dies has forgotten why (Q1)."""
+        book = court.at_route(event.route.key)
+        if book is not None and book.exposure((event.split,)) < weight_of(book.state):
+            self._ahead.add(event.route.key)
 
     def _obeyed(self, event: Recorded, court: Court) -> None:
         for number, refused in event.record.decision.obeyed:
@@ -66,10 +73,11 @@ class Rests:
     def _groundless(self, reason: Reason, book: Book, court: Court) -> str:
         """Why nothing that happened explains it."""
         policy, edited, ramp = book.policy, book.key in self._edited, book.ramp
+        lowered = edited or self._lost or book.key in self._ahead
         grounds = {
             Reason.PAUSED: (book.name in self._paused, "nobody paused it"),
             Reason.WINDOW_CLOSED: (bool(policy and policy.windows), "its policy has no windows"),
-            Reason.LOWERED: (edited or self._lost or self._unwritten, "nobody touched its weights"),
+            Reason.LOWERED: (lowered, "nobody touched its weights"),
             Reason.CONTESTED: (edited, "nobody touched its weights"),
             Reason.MIXTURE: (edited or self._lost, "nobody touched its weights"),
             Reason.SAME_BACKEND: (False, "no policy marks its content"),

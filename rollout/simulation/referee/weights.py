@@ -107,7 +107,7 @@ def _authorised(event: Wrote, court: Court, book: Book) -> Said:
     elif not promoted and book.exposure((event.split,)) > weight_of(state):
         yield "I4", f"{event.split} is more than {weight_of(state) / 100:g} %, which was authorised"
     late = book.aborted_at is not None and event.at - book.aborted_at > IN_FLIGHT
-    if late and not (isinstance(state, RollingBack) and promoted):
+    if late and event.split.sole != book.refuge:
         yield "I22", f"{event.split} after an abort was taken"
     if isinstance(state, Ramping) and state.paused is not None and not promoted:
         yield "I9", f"{event.split} while it is paused"
@@ -158,5 +158,6 @@ HINDERS = ("stop", "mesh away", "mesh refuses", "mesh loses", "mesh hangs", "rou
 def _hindered(court: Court, book: Book) -> bool:
     read = book.read
     dead = isinstance(read, MeshSeen) and read.ready.get(book.home, -1) == 0
-    barred = court.on(*HINDERS) or book.broken
+    another_s = isinstance(read, MeshSeen) and read.epoch is not None and read.epoch > court.epoch
+    barred = court.on(*HINDERS) or book.broken or book.forgotten or another_s
     return not court.alive or barred or dead or court.ready.get(book.home, 1) == 0

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import random
 import sqlite3
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from rollout.adapters.journals import schema
+from rollout.adapters.journals.looks import read
 from rollout.adapters.journals.reader import FILE
 from rollout.core.model import Ramping, State, Steady
+from rollout.core.replay import replay
 from tests.e2e.kill import witness
 from tests.e2e.kill.house import SERVICES, House, backend
 from tests.e2e.kill.moments import IN_FLIGHT, Moment, Standing, moment
@@ -55,7 +56,8 @@ AND json_extract(intent.entry, '$.facts.canary') LIKE '%-dead@%'
 class Harness:
     """One run: ``kills`` of them at least, all of chance from one ``seed``.
 
-    ``found`` is what was wrong already while it ran; the rest is for the referee.
+    ``found`` is what was wrong already while it ran; the rest is for the referee. ``judged``: looks that were
+    judged again from their record.
     """
 
     def __init__(self, house: House, kills: int, seed: int) -> None:
@@ -67,6 +69,7 @@ class Harness:
         self.rollouts_fell: Counter[Moment] = Counter()
         self.restarts: list[float] = []
         self.rounds = 0
+        self.judged = 0
         self.found: list[Violation] = []
         self._chance = random.Random(seed)
         self._programme = Programme(house, self._chance)
@@ -95,12 +98,24 @@ class Harness:
             self._blame("", f"SIGTERM ended the daemon with {code}:\n{house.said}")
         if left := house.orphans():
             self._blame("", f"left behind: {left}")
+        self._judge_again()
         entries, shown, self.rounds = witness.read(house.log)
         firsts = {service: backend(service, "a") for service in SERVICES}
         return Tale(entries, shown, house.sink.deliveries, self._programme.journeys, self.killed, firsts)
 
     def _blame(self, rollout: str, what: str) -> None:
         self.found.append(Violation(time.monotonic(), rollout, what))
+
+    def _judge_again(self) -> None:
+        """M9: each journey's record is whole, however often its writer died, and says the same again."""
+        reader = self.house.journal
+        for service in SERVICES:
+            name = name_of(service)
+            for journey in (reader.journey(name, attempt) for attempt in reader.journeys(name)):
+                wrong = [one.differs or one.missing for one in replay(journey.looks)]
+                for what in (*journey.damaged, *filter(None, wrong)):
+                    self._blame(name, f"attempt {journey.attempt}, judged again: {what}")
+                self.judged += len(wrong)
 
     def _is_enough(self) -> bool:
         in_flight = sum(self.fell[one] for one in IN_FLIGHT)
@@ -202,16 +217,16 @@ class Harness:
         told = "; ".join(f"{service} {one.value}" for service, one in stages.items())
         self.killed.append(Kill(at, over, number, told))
 
-    def _looked(self) -> Counter[str]:
+    def _looked(self) -> dict[str, float]:
         """The seconds of all looks since the kill before, by rollout, as the evidence of each has them."""
-        seconds: Counter[str] = Counter()
+        seconds: dict[str, float] = defaultdict(float)
         with closing(schema.connect(self.house.state / FILE, mode="ro")) as connection:
             looks = connection.execute(
-                "SELECT id, rollout, counted FROM evidence WHERE id > ?", (self._look,)
+                "SELECT id, rollout, at, weight, counted FROM evidence WHERE id > ?", (self._look,)
             )
-            for number, rollout, counted in looks:
+            for number, rollout, *row in looks:
                 self._look = max(self._look, number)
-                seconds[rollout] += json.loads(counted)[0]["seconds"]
+                seconds[rollout] += sum(tallies[0].seconds for tallies in read(*row).fed[:1])
         return seconds
 
     def _check_bake(self, service: str, state: State, looked: float) -> None:

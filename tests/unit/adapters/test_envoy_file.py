@@ -10,9 +10,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rollout.adapters.meshes.envoy_file import Fence, RouteFile
-from rollout.adapters.meshes.envoy_routes import Absent, Unclear, managed, splits
+from rollout.adapters.meshes.envoy_file import RouteFile
+from rollout.adapters.meshes.envoy_routes import managed, splits
 from rollout.adapters.meshes.envoy_text import Malformed, parse
+from rollout.adapters.meshes.fence import Fence
+from rollout.adapters.meshes.unclear import Absent, Unclear
 from rollout.core.model import Route, Split
 
 ROUTE = Route("envoy", "edge", "jazz")

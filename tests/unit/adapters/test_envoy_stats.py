@@ -12,7 +12,7 @@ import pytest
 from rollout.adapters.envoy_admin import Silent, quote, stat_name
 from rollout.adapters.envoy_counters import UPTIME, Told, sample_of
 from rollout.adapters.meshes.envoy_proxies import ready_endpoints, routing
-from rollout.adapters.meshes.envoy_routes import Unclear
+from rollout.adapters.meshes.unclear import Unclear
 from rollout.adapters.metrics.envoy import LONGEST, host_counts, inquire, told
 from rollout.core.model import Route, Series, Split
 from rollout.ports import Question

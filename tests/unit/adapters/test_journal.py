@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from rollout.adapters.journals.reader import FILE
+from rollout.adapters.journals.reader import FILE, read_only
 from rollout.adapters.journals.sqlite import SqliteJournal
 from rollout.ports import Unavailable
 from rollout.simulation.journal import Memory, SimulatedJournal
@@ -34,7 +34,7 @@ class TestSqliteJournal(JournalContract):
             yield
             blocker.close()
 
-        yield Bench(clock, restart, broken)
+        yield Bench(clock, restart, broken, lambda *whose: read_only(directory).journey(*whose).looks)
         for journal in opened:
             await journal.close()
 
@@ -53,7 +53,7 @@ class TestFakeJournal(JournalContract):
             yield
             memory.unwritable = ""
 
-        return Bench(clock, restart, broken)
+        return Bench(clock, restart, broken, memory.looks)
 
 
 async def test_the_fake_can_be_torn_and_slow():

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from rollout.adapters.journals import pages
+from rollout.adapters.journals import looks, pages
 from rollout.adapters.journals.reader import FILE, read_only
 from rollout.adapters.journals.sqlite import SqliteJournal
 from rollout.core.model import EVERYTHING, Held, Origin, Past, Revision, Steady, Tally, Verb, Weight, Why
@@ -29,6 +29,8 @@ from tests.contract.journal import (
     STATES,
     alert,
     decision,
+    judged,
+    look,
     order,
     raise_to,
     record,
@@ -46,7 +48,9 @@ async def journal(tmp_path):
 async def test_i15_intents_and_results(journal, tmp_path):
     """I15: each write has an intent before it (who, from, to, why, on what evidence), its result after."""
     await journal.record(record(decision=decision(Steady(PAST), Reason.NOTHING_NEW)))
-    up = decision(reason=Reason.STARTED, actions=(raise_to(1_000),), counted=(Tally(9, 1, 90, 2, 1.0),))
+    up = decision(
+        reason=Reason.STARTED, actions=(raise_to(1_000),), judged=look(fed=((Tally(9, 1, 90, 2, 1.0),),))
+    )
     await journal.record(record(decision=up))
     await journal.record(record(decision=decision(), noteworthy=False, outcome="moved"))
     facts = {"actor": "ann", "why": "it hurts", "weight": "10 %"}
@@ -73,7 +77,7 @@ async def test_i15_intents_and_results(journal, tmp_path):
     assert aborted.said["facts"] == facts
     assert aborted.said["reason"] == "ABORTED"
     assert started.said["origin"]["commit"] == ORIGIN.commit
-    assert started.said["counted"][0]["canary_n"] == 9
+    assert started.said["counted"][0][0]["canary_n"] == 9
     assert len(started.said["evidence"]) == 2
     assert read_only(tmp_path).verify() == ()
 
@@ -162,31 +166,46 @@ async def test_i14_history_is_bounded(journal, tmp_path):
 
 
 async def test_i14_evidence_is_bounded(journal, tmp_path):
-    """I14: the newest looks of each attempt are kept, and the newest attempts only."""
-    rows = [("prod/jazz", 9, number) for number in range(pages.LOOKS + 5)]
-    rows += [("prod/jazz", 4, 1), ("prod/jazz", 5, 1), ("prod/metal", 1, 1)]
+    """I14: the newest looks of an attempt are kept, and those before back to where its record can be entered;
+    and the newest attempts only, by when they were looked at: numbers begin anew where memory was lost.
+    """
+    entry = replace(look(7), checks=POLICY.analysis.checks, evidence=RAMPING.evidence)
+    entries = {2, 7, pages.LOOKS}
+    rows = [
+        ("prod/jazz", 2, looks.written(replace(entry if number in entries else look(), number=number)))
+        for number in range(1, pages.LOOKS + 10)
+    ]
+    plain = looks.written(look())
+    rows = [(*key, plain) for key in [("prod/jazz", 9), ("prod/jazz", 1), ("prod/metal", 1)]] + rows
+    rows += [("prod/jazz", attempt, plain) for attempt in (3, 4, 5)]
     await journal._writer.write(
         lambda connection: connection.executemany(
             "INSERT INTO evidence (rollout, attempt, at, weight, counted) "
-            "VALUES (?, ?, '2026-03-02', ?, '[]')",
+            "VALUES (?, ?, '2026-03-02T00:00:00+00:00', 1000, ?)",
             rows,
         )
     )
     await journal.prune(LATER)
-    looks = read_only(tmp_path).looks("prod/jazz", 10**6)
-    assert [look.attempt for look in looks] == [5] + [9] * pages.LOOKS
-    assert looks[1].weight == 5
-    assert len(read_only(tmp_path).looks("prod/metal")) == 1
+    reader = read_only(tmp_path)
+    assert reader.journeys("prod/jazz") == (1, 2, 3, 4, 5)
+    assert [one.number for one in reader.journey("prod/jazz", 2).looks] == [*range(7, pages.LOOKS + 10)]
+    assert reader.journeys("prod/metal") == (1,)
 
 
-async def test_each_look_s_counts_are_kept(journal, tmp_path):
-    """What each look counted is kept with its time, attempt and the weight it was seen at."""
-    counted = (Tally(10, 1, 90, 0, 1.0), Tally(10, 1))
-    await journal.record(record(decision=decision(actions=(raise_to(1_000),))))
-    await journal.record(record(decision=decision(counted=counted), noteworthy=False, at=LATER))
-    (look,) = read_only(tmp_path).looks("prod/jazz")
-    assert (look.attempt, look.at, look.weight) == (7, LATER, 1_000)
-    assert [tally["canary_n"] for tally in look.counted] == [10, 10]
+async def test_a_look_that_cannot_be_read_is_left_out_and_named(journal, tmp_path):
+    """A damaged row, or one of another version, costs its own look; its neighbours are believed."""
+    for one in judged(look(1), look(2), look(3)):
+        await journal.record(one)
+    await journal._writer.write(
+        lambda connection: connection.execute(
+            "UPDATE evidence SET counted = '[{\"canary_n\":1}]' WHERE counted LIKE '%\"n\":2,%'"
+        )
+    )
+    journey = read_only(tmp_path).journey("prod/jazz", 7)
+    assert [one.number for one in journey.looks] == [1, 3]
+    (said,) = journey.damaged
+    assert said.startswith("2026-03-02T")
+    assert said.endswith("it was written by another version")
 
 
 async def test_i14_the_outbox_drops_news_and_never_a_way_home(journal):

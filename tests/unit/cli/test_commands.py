@@ -13,6 +13,7 @@ HEAVY = {
     "aiohttp",
     "apscheduler",
     "git",
+    "kubernetes",
     "orjson",
     "prometheus_client",
     "pydantic",

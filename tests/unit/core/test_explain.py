@@ -323,7 +323,8 @@ def test_a_slow_canary_is_told_by_the_edge_that_shows_it():
     world = at(TEN, asked=TIMED, slow={V1: 0.01, V2: 0.01})
     world.looks(20)
     assert headings(world)["Seen"].startswith(
-        "Canary failed 0 of 210 (a fault below 1.6 % would not have shown), stable 0 of 1 890 (0.00 %). "
+        "Canary failed 0 of 210 (a fault below 1.6 % would not have shown), stable 0 of 1 890 (0.00 %) "
+        "over the same 21 s. "
         "Requests that took over 250 ms: canary 2 of 210 (0.95 %), stable 18 of 1 890 (0.95 %). "
         "Requests that took over 900 ms: canary 0 of 210 (0.00 %), stable 1 of 1 890 (0.05 %)."
     )
@@ -395,7 +396,8 @@ def test_a_baking_step_says_what_was_seen_and_when_it_ends():
         "prod/jazz is on its way: jazz-v2 has 10 % (step 1 of 3), jazz-v1 the rest, since 12:00:00 UTC."
     )
     assert told["Seen"].startswith(
-        "Canary failed 0 of 210 (a fault below 1.6 % would not have shown), stable 0 of 1 890 (0.00 %)."
+        "Canary failed 0 of 210 (a fault below 1.6 % would not have shown), stable 0 of 1 890 (0.00 %) "
+        "over the same 21 s."
     )
     assert told["Decided"].startswith("Baking at 10 %: 21 of 60 s;")
     assert told["Next"].startswith(
@@ -404,11 +406,37 @@ def test_a_baking_step_says_what_was_seen_and_when_it_ends():
     assert "All to jazz-v1 at once if the odds reach 100 : 1" in told["Way home"]
 
 
+def test_what_no_proxy_was_asked_for_is_not_called_certain():
+    """A control plane that accepted a split has not distributed it."""
+    world = at(TEN, verified=False)
+    world.looks(5)
+    assert headings(world)["Now"].endswith(
+        "That is not verified at the proxies: only requests tell what they carry."
+    )
+
+
 def test_a_failing_canary_is_told_with_its_share():
     """A run without failures says what it could not show; one with failures says how many."""
     world = with_(at(TEN), failing={V1: 0.02, V2: 0.02})
     world.looks(20)
-    assert headings(world)["Seen"].startswith("Canary failed 4 of 210 (1.90 %), stable 36 of 1 890 (1.90 %).")
+    assert headings(world)["Seen"].startswith("Canary failed 4 of 210 (1.90 %), stable 36 of 1 890 (1.90 %) ")
+
+
+def test_odds_are_told_with_how_rare_they_are():
+    """ANALYSIS 8: the judge in a sentence, once there is something to tell."""
+    world = with_(at(TEN), failing={V2: 0.02})
+    world.looks(12)
+    assert " If the canary were not worse than 1.1x stable, evidence this strong" in headings(world)["Seen"]
+
+
+def test_at_rest_the_judge_s_last_words_are_told():
+    """What a canary went home for can be asked after it has; under way there are newer words."""
+    world = World(policy(V1), steady())
+    world.looks(2)
+    assert dict(explain.why(moment(world), "Canary failed."))["Judged"] == "Canary failed."
+    climbing = at(TEN)
+    climbing.looks(2)
+    assert "Judged" not in dict(explain.why(moment(climbing), "Canary failed."))
 
 
 def test_time_that_passed_since_the_look_counts_down():

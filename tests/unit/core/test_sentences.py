@@ -277,4 +277,6 @@ def test_a_verdict_of_a_look_bears_all_its_numbers():
         "baked": 4.0,
         "bake": 60.0,
     }
-    assert last.counted == (replace(world.ramp.counts[0], canary_n=50, stable_n=50, stable_x=5, seconds=1.0),)
+    counted = replace(world.ramp.counts[0], canary_n=50, stable_n=50, stable_x=5, seconds=1.0)
+    assert last.judged is not None
+    assert last.judged.fed == ((counted,),)

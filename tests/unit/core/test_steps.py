@@ -14,6 +14,7 @@ from rollout.core.model import (
     Comparison,
     Flow,
     Haste,
+    Inconclusive,
     Limit,
     Past,
     Probe,
@@ -25,6 +26,7 @@ from rollout.core.model import (
     Steady,
     Tally,
     Unseen,
+    Verb,
     Verdict,
     Weight,
 )
@@ -349,3 +351,65 @@ def test_promotions_are_remembered_once_each_and_not_for_ever():
     world.until(Reason.PROMOTED, most=90)
     promoted = world.past.promoted
     assert promoted == (*old[4:], Promoted(Revision(V1), world.now), Promoted(Revision(V2)))
+
+
+# --- proof -----------------------------------------------------------------------------------------
+
+
+def thin(rung: Stage, rate: float) -> World:
+    return at(rung, asked=policy(analysis=judged(checks=(Comparison(min_requests=1),))), rate=rate)
+
+
+@pytest.mark.parametrize(("rung", "few", "enough"), [(TEN, 3.0, 4.0), (FIFTY, 2.0, 3.0)])
+def test_a_later_step_rules_out_smaller_faults(rung, few, enough):
+    """20 percentage points to leave the first step, 5 to leave the next: by the rule of three, 21 and 82
+    requests without an error.
+    """
+    decision = thin(rung, few).until(Reason.UNPROVEN, most=70)
+    assert decision.facts["margin"] == (0.2 if rung is TEN else 0.05)
+    assert thin(rung, enough).until(Reason.STEP_PASSED, Reason.UNPROVEN, most=70).reason is Reason.STEP_PASSED
+
+
+def test_the_last_step_asks_for_its_bake_alone():
+    """Everybody is on the canary by then but the control."""
+    thin(LAST, 4.0).until(Reason.PROMOTED, most=70)
+
+
+def test_a_person_may_waive_the_proof():
+    """`rollout promote`: what speaks against the canary is never waived, what is lacking is."""
+    world = thin(FIFTY, 2.0)
+    world.until(Reason.UNPROVEN, most=70)
+    assert world.order(Verb.PROMOTE).reason is Reason.STEP_PASSED
+
+
+@pytest.mark.parametrize(
+    ("then", "reason", "weight"),
+    [
+        (Inconclusive.HOLD, Reason.INCONCLUSIVE, 1000),
+        (Inconclusive.PROMOTE, Reason.PASSED_UNPROVEN, 5000),
+        (Inconclusive.ROLLBACK, Reason.INCONCLUSIVE_TOO_LONG, 0),
+    ],
+)
+def test_a_step_in_doubt_for_three_bakes_is_the_policy_s_to_decide(then, reason, weight):
+    """Not a moment before; and what is held goes on by itself when it is proved after all."""
+    world = at(TEN, asked=policy(analysis=judged(inconclusive=then)), rate=0.6)
+    world.until(Reason.TOO_FEW, most=100)
+    world.until(reason, most=200)
+    world.look()
+    assert world.weight == weight
+    if then is Inconclusive.HOLD:
+        assert 180 <= world.ramp.clock.baked < 185
+        world.count("edge-1", V2, 20)
+        world.count("edge-1", V1, 200)
+        assert world.look().reason is Reason.STEP_PASSED
+    if then is Inconclusive.ROLLBACK:
+        assert world.past.rejected == (Revision(V2),)
+
+
+def test_nothing_that_is_suspected_is_promoted_for_lack_of_proof():
+    """`onInconclusive: promote` asks that nothing speaks against the canary."""
+    asked = policy(analysis=judged(inconclusive=Inconclusive.PROMOTE, checks=(Comparison(min_requests=500),)))
+    world = at(TEN, asked=asked, rate=10.0, failing={V1: 0.01, V2: 0.03})
+    decision = world.until(Reason.INCONCLUSIVE, most=200)
+    assert float(decision.facts["odds"]) > 1
+    assert world.weight == 1000

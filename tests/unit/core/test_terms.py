@@ -111,7 +111,8 @@ def test_what_tightens_or_does_not_bear_on_evidence_applies_at_once(asked):
             (counts for old, counts in known.items() if type(old) is type(check) and old.of == check.of),
             Tally(),
         )
-        gained = decision.counted[asked.analysis.checks.index(check)]
+        assert decision.judged is not None
+        (gained,) = decision.judged.fed[asked.analysis.checks.index(check)]
         assert counts == had + gained
         assert (evidence.step.canary_n, evidence.step.seconds) == (counts.canary_n, counts.seconds)
 

@@ -97,6 +97,7 @@ class World:
     ready: dict[str, int] = field(default_factory=lambda: {V1: 2, V2: 2, V3: 2})
     proxies: dict[str, Proxy] = field(default_factory=lambda: {"edge-1": Proxy()})
     resolution: int = 1
+    verified: bool = True
     now: datetime = NOON
     look_every: float = 1.0
     holds: tuple[Hold, ...] = ()
@@ -190,6 +191,7 @@ class World:
             self.mesh_epoch,
             self.resolution,
             0 if self.mesh_epoch is None else self.mesh_writes,
+            self.verified,
         )
 
     def sample(self) -> Sample | Unseen:

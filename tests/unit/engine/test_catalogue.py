@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from rollout.core.model import Origin, Policy, Revision, Route, Step, Weight
+from rollout.core.model import Origin, Policy, Revision, Route, Step, Verb, Weight
 from rollout.core.reason import Level
 from rollout.engine.catalogue import Catalogue
 from rollout.settings import SourceSettings
@@ -95,6 +95,30 @@ async def test_p5_a_restart_does_not_change_who_has_a_route():
     assert set(lab.engine.rollouts) == {"prod/jazz"}
     assert lab.weight("jazz-v2") == 1000
     assert "SHARED_TARGET" in lab.reasons()
+
+
+@pytest.mark.parametrize("released", [True, False])
+async def test_p5_after_a_restart_a_route_has_one_owner(*, released: bool):
+    """jazz gave its route up, a twin has it, and jazz is asked for again: the next process begins, and leaves
+    the route to the twin, also where jazz is not home yet.
+    """
+    lab = await Lab("jazz", "metal").adopted()
+    await lab.ask("jazz-v2", bake=60)
+    await lab.run(6)
+    lab.mesh.loses = 0 if released else 10**6
+    lab.source.commit({"prod/jazz.yaml": None})
+    await lab.engine.poll("main")
+    await lab.run(40, "metal")
+    lab.source.commit({"prod/twin.yaml": TWIN})
+    await lab.engine.poll("main")
+    await lab.run(2, "metal")
+    assert await lab.engine.order("prod/a-twin", Verb.ADOPT, "ada", "v1 it is", "jazz-v1") == ""
+    await lab.ask("jazz-v2")
+    owner = lab.engine.catalogue.in_force
+    assert set(owner) == {"prod/a-twin", "prod/metal"}
+    lab.start()
+    assert lab.engine.catalogue.in_force == owner
+    assert set(lab.engine.catalogue.contested) == {"prod/a-twin", "prod/jazz"}
 
 
 async def test_p5_people_hear_of_a_clash_also_when_nothing_is_under_way():

@@ -327,6 +327,49 @@ async def test_going_home_does_not_wait_for_a_slow_disk():
     assert written_at == [0]
 
 
+class Late(SimulatedJournal):
+    """A disk that takes no record of these reasons for a while, and then refuses it."""
+
+    reasons = ("GOING_HOME", "PROMOTED")
+
+    async def record(self, record):
+        if record.decision.reason.name in self.reasons:
+            await asyncio.sleep(0.2)
+            raise Unavailable("disk full")
+        await super().record(record)
+
+
+async def test_q1_what_a_disk_refused_late_on_the_way_home_is_recorded_when_it_is_back():
+    """Who was told on the way home that there is nothing to retry is not obeyed by the next process."""
+    lab = await ramping()
+    lab.mesh.loses = 10**6
+    lab.faults["jazz-v2"] = 1.0
+    await lab.run(3)
+    assert isinstance(lab.rollout().state, RollingBack)
+    journal = lab.engine.journal
+    lab.engine.world = replace(lab.engine.world, journal=Late(lab.memory, lab.clock))
+    assert "at rest" in await lab.engine.order(JAZZ, Verb.RETRY, "ada", "again")
+    await asyncio.sleep(0.3)
+    lab.engine.world = replace(lab.engine.world, journal=journal)
+    lab.mesh.loses = 0
+    await lab.run(5)
+    assert list(lab.memory.obeyed) == [1]
+    lab.start()
+    await lab.run(5)
+    assert [revision.backend for revision in lab.past().rejected] == ["jazz-v2"]
+
+
+async def test_q1_nobody_is_told_late_of_a_step_that_was_given_up():
+    """The disk hangs as the canary is to be promoted, and then refuses: it never was."""
+    lab = await Lab().adopted()
+    await lab.ask("jazz-v2")
+    lab.engine.world = replace(lab.engine.world, journal=Late(lab.memory, lab.clock), patience=0.01)
+    await lab.run(60)
+    await asyncio.sleep(0.3)
+    assert lab.weight("jazz-v2") == 9500
+    assert {alert.reason for alert in lab.sink.arrived} == {"UNRECORDED"}
+
+
 async def test_q2_a_lost_journal_writes_nothing_until_a_person_adopts():
     lab = await ramping()
     lab.memory = type(lab.memory)()

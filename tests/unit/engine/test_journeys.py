@@ -150,3 +150,26 @@ async def test_a_policy_that_git_drops_goes_home_and_is_released():
     assert lab.mesh.split(route()).sole == "jazz-v1"
     assert JAZZ not in lab.engine.rollouts
     assert {"WITHDRAWN", "RELEASED"} <= set(lab.reasons())
+
+
+async def test_i6_a_mixture_after_another_journey_is_news():
+    """Its alert's key is not that of a mixture before the journey, within the same hour."""
+    lab, observed = Lab("jazz", "metal"), "  observe: true\n"
+    lab.mesh.put(route(), {"jazz-v1": 7, "jazz-v2": 3})
+    await lab.ask("jazz-v1", more=observed)
+    await lab.run(5)
+    lab.mesh.put(route(), {"jazz-v1": 1})
+    await lab.run(40)
+    await lab.ask("jazz-v2", more=observed)
+    await lab.run(5)
+    lab.source.commit({"prod/jazz.yaml": None})
+    await lab.engine.poll("main")
+    await lab.run(40, "metal")
+    lab.mesh.put(route(), {"jazz-v1": 7, "jazz-v2": 3})
+    await lab.ask("jazz-v2", more=observed)
+    await lab.run(5)
+    told = [alert.key for record in lab.memory.records for _, alert in record.alerts]
+    assert [key for key in told if "mixture" in key] == [
+        "prod/jazz/0/mixture/2026-03-02T09",
+        "prod/jazz/1/mixture/2026-03-02T09",
+    ]

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from rollout.core.model import Verb
+from rollout.core.replay import replay
 from rollout.simulation.journal import SimulatedJournal
 from tests.fakes.lab import JAZZ, Lab, policy, route
 
@@ -190,3 +191,28 @@ async def test_an_order_that_a_disk_took_late_is_decided_by_who_bears_the_name_t
     assert [given.verb for given in lab.rollout().orders] == [Verb.PAUSE]
     await lab.look()
     assert not lab.rollout().orders
+
+
+async def test_the_look_after_a_refused_one_bears_all_that_the_judge_knows():
+    """Nothing goes on from a look that was not written, so there is no hole; were there one, the replay could
+    begin again here.
+    """
+    lab = await ramping()
+    lab.memory.unwritable = "disk full"
+    await lab.run(2)
+    written = len(lab.memory.looks(JAZZ, 1))
+    lab.memory.unwritable = ""
+    await lab.run(3)
+    looks = lab.memory.looks(JAZZ, 1)
+    assert [bool(look.evidence) for look in looks].index(True) == written
+    assert [look.number for look in looks] == list(range(1, len(looks) + 1))
+    assert {(each.missing, each.differs) for each in replay(looks)} == {("", "")}
+    assert replay_from(looks, written) == {""}
+
+
+def replay_from(looks, first):
+    """What the looks after that one differ in, if it is all that is left of what came before."""
+    entry, *others = replay(looks[first:])
+    assert entry.missing == "the looks before it are not kept"
+    assert not any(each.missing for each in others)
+    return {each.differs for each in others}

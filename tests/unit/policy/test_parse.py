@@ -9,6 +9,7 @@ import pytest
 from rollout.core.model import (
     Analysis,
     Comparison,
+    CustomForm,
     Errors,
     Inconclusive,
     Latency,
@@ -169,7 +170,7 @@ def test_no_complaint_about_what_a_fault_made():
     """An alias is one complaint; that its value is missing is not another."""
     assert codes(JAZZ.replace("{envoy: {routeConfiguration: jazz}}", "*route")) == ["RP008"]
     assert codes(JAZZ.replace("steps:", "stpes:")) == ["RP022"]
-    assert codes(JAZZ.replace("envoy:", "istio:")) == ["RP060"]
+    assert codes(JAZZ.replace("envoy:", "istoi:")) == ["RP022"]
 
 
 def test_a_key_written_twice_is_named_whatever_it_holds():
@@ -301,9 +302,35 @@ def test_p4_absurd_limits_are_refused():
 
 
 def test_nothing_runs_blind():
-    """A check or route that this version cannot do is refused, not ignored."""
-    for name in ("route_app_mesh", "route_istio", "route_custom"):
-        assert bad(name) == ["RP060"]
+    """A route whose failures no check of the policy sees is refused, not run."""
+    assert bad("route_gateway_tcp") == ["RP059"]
+
+
+def read_good(name: str) -> Route:
+    [policy] = parse(name, (GOLDEN / "good_policies" / f"{name}.yaml").read_bytes()).policies
+    return policy.route
+
+
+def test_every_kind_of_route_arrives():
+    """An object of a cluster is looked for in the rollout's own namespace if no other is named."""
+    assert read_good("route_app_mesh") == Route("appMesh", "kubernetes", "jazz", "prod")
+    pinned = Route("appMesh", "cluster", "jazz", "music", ("jazz-route",))
+    assert read_good("route_app_mesh_in_another_namespace") == pinned
+    istio = Route("istio", "kubernetes", "jazz.example.com", "prod", ("canary", "tcp[0]"))
+    assert read_good("route_istio_pinned") == istio
+    assert read_good("route_gateway") == Route("httpRoute", "kubernetes", "jazz", "prod", ("0",))
+    consul = "consul.hashicorp.com/v1alpha1", "ServiceSplitter", "spec.splits"
+    form = CustomForm(*consul, backend="service", total=100, ready="Synced")
+    assert read_good("route_custom") == Route("custom", "kubernetes", "jazz", "prod", form=form)
+
+
+def test_one_object_declared_by_two_policies_is_one_route():
+    """Whatever else of it they declare."""
+    first = CustomForm("a.b/v1", "C", "spec.x")
+    one, other = (
+        Route("custom", "k", "jazz", "prod", form=form) for form in (first, replace(first, total=100))
+    )
+    assert one.key == other.key != Route("istio", "k", "jazz", "prod").key
 
 
 def test_codes_are_in_order_and_explained():

@@ -151,7 +151,7 @@ def test_m1_a_clean_canary_is_not_condemned():
 def test_gross_a_dead_canary_is_sent_home():
     story = old(Story().begin()).behave(1.0)
     assert looks(story, 5.0).laws == []
-    assert "G14" in looks(story, 6.0).laws
+    assert "G14" in looks(story, 60.0).laws
 
 
 def test_d3_every_rollout_is_looked_at():
@@ -276,7 +276,8 @@ def test_i20_nothing_lowers_itself():
 
 def test_i20_at_rest_nothing_is_recorded_again():
     story = at_rest().say(e.Calm(1.0)).record(Steady(PAST), Reason.NOTHING_NEW, alerts=())
-    assert story.laws == ["I20"]
+    assert story.laws == []  # of what was said just before
+    assert story.wait(11.0).record(Steady(PAST), Reason.NOTHING_NEW, alerts=()).laws == ["I20"]
 
 
 def test_i3_a_revision_that_was_never_rejected_begins():
