@@ -20,6 +20,7 @@ BENCHES = MappingProxyType(
         "commit": ("commit.measure", "from a commit to the first canary request"),
         "restart": ("restart.measure", "from kill -9 to looking again"),
         "decide": ("decide.measure", "one decision about a ramping rollout"),
+        "answers": ("answers.measure", "five megabytes from Envoy, and 1 000 rollouts decided on them"),
         "lint": ("lint.measure", "1 000 policies"),
         "simulate": ("simulate.measure", "simulated rollouts"),
         "help": ("help.measure", "cold start of `rollout --help`"),

@@ -6,7 +6,7 @@ bodies of any size; all of it goes through one method of its session, which is o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -28,6 +28,37 @@ class Answer:
     result: list[Any]
     warnings: tuple[str, ...] = ()
     at: datetime | None = None
+
+
+def sample(pair: Any) -> tuple[float, float]:
+    """When, and which value, as Prometheus writes it: ``[1767268799.5, "12"]``.
+
+    Raises:
+        TypeError, ValueError: it is no such thing.
+    """
+    moment, text = pair
+    if type(moment) not in {int, float} or type(text) is not str or "_" in text or text.strip() != text:
+        raise ValueError(f"{pair!r} is no sample")
+    try:
+        return float(moment), float(text)
+    except OverflowError:
+        raise ValueError(f"{moment} is no moment") from None
+
+
+def labels_of(found: Any, *needed: str) -> Mapping[str, str]:
+    """A series' labels, these among them.
+
+    Raises:
+        TypeError, LookupError, ValueError: they are no such thing.
+    """
+    labels: Mapping[str, str] = found["metric"]
+    if (
+        type(labels) is not dict
+        or not set(map(type, labels.values())) <= {str}
+        or not labels.keys() >= set(needed)
+    ):
+        raise ValueError(f"{labels!r} are no labels")
+    return labels
 
 
 def literal(text: str) -> str:
@@ -59,7 +90,7 @@ class Api:
             raise Silent(f"did not answer within {PATIENCE:g} s") from None
         except requests.RequestException as error:
             raise Silent(f"cannot be reached: {type(error).__name__}") from None
-        except (TypeError, LookupError):
+        except (TypeError, LookupError, RecursionError):
             raise Silent("answered JSON that is not Prometheus'; is this its address?") from None
         if not isinstance(result, list):
             raise Silent("answered JSON that is not Prometheus'; is this its address?")
@@ -98,7 +129,7 @@ class _Bounded(requests.Session):
                 raise Silent(f"answered with status {answer.status_code}")
             answer._content = self._body(answer, until)  # noqa: SLF001 - what `.json()` reads
         self.at = _moment(answer.headers.get("Date", ""))
-        self.warnings = _warnings(answer.content)
+        self.warnings = warnings_of(answer.content)
         return answer
 
     def _body(self, answer: requests.Response, until: float) -> bytes:
@@ -119,7 +150,7 @@ def _moment(date: str) -> datetime | None:
         return None
 
 
-def _warnings(body: bytes) -> tuple[str, ...]:
+def warnings_of(body: bytes) -> tuple[str, ...]:
     """What the server says of an answer that is not whole.
 
     Raises:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from rollout.adapters.envoy_admin import Silent, quote, stat_name
-from rollout.adapters.prometheus_api import Answer, literal
+from rollout.adapters.prometheus_api import Answer, labels_of, literal, sample
 from rollout.core.model import GaugeSeen, QuerySeen, RatioSeen
 from rollout.settings import Gauge, PrometheusMetrics, Ratio
 
@@ -86,11 +86,11 @@ def _table(answer: Answer | Silent, label: str, names: Mapping[str, str]) -> Tab
     table: dict[Place, dict[float, list[float]]] = {}
     try:
         for found in answer.result:
-            labels = found["metric"]
-            place = names[labels[label]], str(labels["instance"])
-            for moment, value in found["values"]:
-                table.setdefault(place, {}).setdefault(float(moment), []).append(float(value))
-    except (TypeError, LookupError, ValueError, AttributeError):
+            labels = labels_of(found, label, "instance")
+            place = names[labels[label]], labels["instance"]
+            for moment, value in map(sample, found["values"]):
+                table.setdefault(place, {}).setdefault(moment, []).append(value)
+    except (TypeError, LookupError, ValueError):
         raise Silent(
             f"answered something that is no matrix of samples with an instance and {label}"
         ) from None

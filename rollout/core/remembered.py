@@ -118,7 +118,8 @@ class LatencyEvidence:
     @property
     def step(self) -> Tally:
         """The counts that prove the present rung, at the edge that speaks most against the canary."""
-        return self.worst.step if self.worst else Tally()
+        worst = self.worst
+        return worst.step if worst else Tally()
 
     @property
     def worst(self) -> EdgeEvidence | None:

@@ -192,6 +192,8 @@ def _counters(stats: Sequence[Any], inquiry: Inquiry) -> Counters:
         raise Silent(f"answered without {UPTIME}; is this Envoy's admin port?")
     if len(found) < len(stats):
         raise Silent("answered one statistic twice")
+    if set(map(type, found)) != {str}:
+        raise Silent("answered a statistic whose name is no text")
     if set(map(type, found.values())) != {int} or min(found.values()) < 0:
         bad = next(name for name, value in found.items() if type(value) is not int or value < 0)
         raise Silent(f"answered {bad} without a count")

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from rollout.adapters.envoy_admin import Silent, quote, stat_name
 from rollout.adapters.envoy_counters import TIME, UPTIME, Told, edges_of, keys_of, sample_of
-from rollout.adapters.prometheus_api import Answer, Api, literal
+from rollout.adapters.prometheus_api import Answer, Api, labels_of, literal, sample
 from rollout.adapters.prometheus_queries import FRESH, LARGEST, SLACK, asked, seen, window
 from rollout.core.model import QuerySeen, Sample, Series, Unseen
 from rollout.ports import Clock, Hosts, Question
@@ -84,23 +84,20 @@ class PrometheusCounters:
     def _sample(
         self, question: Question, proxies: Proxies, shown: Mapping[str, tuple[QuerySeen, ...] | Silent]
     ) -> Sample | Unseen:
-        sample = _sample(question, proxies, self._settings.name)
-        if isinstance(sample, Unseen):
-            return sample
+        counted = _sample(question, proxies, self._settings.name)
+        if isinstance(counted, Unseen):
+            return counted
         queries: list[QuerySeen] = []
-        missing = list(sample.missing)
+        missing = list(counted.missing)
         for name in question.queries:
             found = shown.get(name, Silent("has no query of this name in the settings"))
-            mine = (
-                []
-                if isinstance(found, Silent)
-                else [one for one in found if one.backend in question.backends]
-            )
+            told = [] if isinstance(found, Silent) else found
+            mine = [one for one in told if one.backend in question.backends]
             queries += mine
             if not mine:
                 why = found if isinstance(found, Silent) else "has no young samples of its backends"
                 missing.append((name, f"{self._settings.name} {why}"))
-        return replace(sample, queries=tuple(queries), missing=tuple(missing))
+        return replace(counted, queries=tuple(queries), missing=tuple(missing))
 
     async def hosts(self, backends: Sequence[str], deadline: float) -> Mapping[str, Hosts]:
         """None: what Envoy exports for Prometheus does not tell the hosts of a cluster apart."""
@@ -199,9 +196,9 @@ def counters(answer: Answer, interval: float, label: str, now: datetime) -> Prox
     scraped: dict[str, list[tuple[Mapping[str, str], float, float]]] = {}
     try:
         for found in answer.result:
-            labels: Mapping[str, str] = found["metric"]
-            moment, value = found["values"][-1]
-            scraped.setdefault(labels["instance"], []).append((labels, float(moment), float(value)))
+            labels = labels_of(found, "__name__", "instance")
+            moment, value = sample(found["values"][-1])
+            scraped.setdefault(labels["instance"], []).append((labels, moment, value))
     except (TypeError, LookupError, ValueError):
         raise Silent("answered something that is no matrix of samples with an instance") from None
     return {proxy: _of_proxy(samples, interval, label, at) for proxy, samples in sorted(scraped.items())}

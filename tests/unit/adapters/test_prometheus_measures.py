@@ -169,9 +169,10 @@ async def test_a_query_that_is_not_answered_is_named_and_the_rest_is_told():
     async def talk(writer: asyncio.StreamWriter) -> None:
         path = server.asked[-1]
         if "pay_total" in path:
-            writer.write(answer(b"", "500 Sorry"))
+            said = answer(b"", "500 Sorry")
         else:
-            writer.write(told([queue] if "queue_length" in path else proxy()))
+            said = told([queue] if "queue_length" in path else proxy())
+        writer.write(said.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1))
         await writer.drain()
 
     server = Server(talk)

@@ -43,7 +43,7 @@ def test_a_bench_prints_its_figures_as_json(capsys: pytest.CaptureFixture[str]):
     """One object a line, with the six fields."""
     code = main(["decide", "--quick"])
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(lines) == 2
+    assert len(lines) == 3
     assert all(list(line) == ["bench", "metric", "value", "unit", "budget", "ok"] for line in lines)
     assert code == int(any(line["ok"] is False for line in lines))
 
