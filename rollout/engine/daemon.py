@@ -69,6 +69,8 @@ class Daemon:
         self._passes: dict[str, asyncio.Task[None]] = {}
         self._stopping = asyncio.Event()
         self._timetable = timetable
+        self._back: asyncio.Task[None] | None = None
+        self._back_due = engine.clock.monotonic()
         self.beat_at = engine.clock.monotonic()
 
     # --- looks -----------------------------------------------------------------------------------
@@ -89,6 +91,9 @@ class Daemon:
                     await self._end()
 
     async def _end(self) -> None:
+        if self._back is not None:
+            self._back.cancel()
+            await asyncio.gather(self._back, return_exceptions=True)
         if self._passes:
             await asyncio.wait(self._passes.values())
         self._engine.excuse("the daemon stops; the next start obeys it")
@@ -112,6 +117,7 @@ class Daemon:
         clock = self._engine.clock
         while not self._stopping.is_set():
             self._start_due(clock.monotonic())
+            self._look_back(clock.monotonic())
             self._beat_now()
             self._wake.clear()
             wait = min(self._due[0][0] - clock.monotonic(), BEAT) if self._due else BEAT
@@ -123,6 +129,12 @@ class Daemon:
         if now - self.beat_at >= BEAT:
             self.beat_at = now
             self._beat()
+
+    def _look_back(self, now: float) -> None:
+        """Each minute, by the clock that looks go by: what is judged may not depend on the wall clock."""
+        if now >= self._back_due and (self._back is None or self._back.done()):
+            self._back_due = now + history.EVERY
+            self._back = asyncio.create_task(self._engine.look_back())
 
     def _start_due(self, now: float) -> None:
         while self._due and self._due[0][0] <= now:
@@ -175,7 +187,6 @@ class Daemon:
             timetable.every(f"source {source.name}", source.poll, poll, first=now, jitter=early)
         for sink in self._postman.sinks:
             timetable.every(f"sink {sink}", SWEEP, functools.partial(self._postman.carry, sink))
-        timetable.every("history", history.EVERY, self._engine.look_back, first=now)
         timetable.every("house", HOUSEKEEPING, self._keep_house, first=now + AFTER_START)
         timetable.start()
 

@@ -133,4 +133,11 @@ def _steps(written: Writes, plan: Plan) -> Writes:
         name: {FULL, LAST, *(weight * FULL // 100 for weight, _ in terms.steps[1:])}
         for name, terms in plan.services
     }
-    return [one for one in written if rungs[one[1]] & {weight for _, weight in one[2].shares}]
+    found, home = [], dict[str, str]()
+    for one in written:
+        _, route, split = one
+        stable = home.setdefault(route, max(split.shares, key=lambda share: share[1])[0])
+        if FULL - split.weight(stable) in {0, *rungs[route]}:
+            found.append(one)
+        home[route] = split.sole or stable
+    return found
