@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import NamedTuple
 
 from rollout.core.model import (
@@ -186,14 +185,16 @@ def _bad(series: Series, codes: tuple[str, ...]) -> int:
 
 def _sum(counts: Iterable[tuple[str, int, int]], arms: tuple[str, str], seconds: float) -> Tally:
     """Of (backend, n, x), those of the two arms."""
-    n = dict.fromkeys(arms, 0)
-    x = dict.fromkeys(arms, 0)
-    for backend, total, bad in counts:
-        if backend in n:
-            n[backend] += total
-            x[backend] += bad
     stable, canary = arms
-    return Tally(n[canary], x[canary], n[stable], x[stable], seconds)
+    stable_n = stable_x = canary_n = canary_x = 0
+    for backend, total, bad in counts:
+        if backend == canary:
+            canary_n += total
+            canary_x += bad
+        elif backend == stable:
+            stable_n += total
+            stable_x += bad
+    return Tally(canary_n, canary_x, stable_n, stable_x, seconds)
 
 
 def _failed(spans: Iterable[Span], arms: tuple[str, str], codes: tuple[str, ...], seconds: float) -> Tally:
@@ -267,15 +268,22 @@ def _grown(old: Series, new: Series) -> dict[float, int] | None:
 def _difference(
     old: tuple[tuple[float, int], ...], new: tuple[tuple[float, int], ...]
 ) -> dict[float, int] | None:
-    before = dict(old)
-    if before.get(math.inf) == 0:
+    if old[-1] == (math.inf, 0):
         grown = dict(new)
-    elif before.keys() == {edge for edge, _ in new}:
-        grown = {edge: count - before[edge] for edge, count in new}
-    else:
+    elif len(old) != len(new):
         return None
-    counts = [0, *grown.values()]
-    return grown if all(low <= high for low, high in pairwise(counts)) else None
+    else:
+        grown = {}
+        for (edge, count), (before, counted) in zip(new, old, strict=True):
+            if edge != before:
+                return None
+            grown[edge] = count - counted
+    low = 0
+    for high in grown.values():
+        if high < low:
+            return None
+        low = high
+    return grown
 
 
 def _slow(bands: Iterable[_Band], arms: tuple[str, str], over: float | None, seconds: float) -> Tally:

@@ -312,8 +312,8 @@ EVIDENCE = (
     Fault(
         "failures-of-the-other",
         COUNTERS,
-        "return Tally(n[canary], x[canary], n[stable], x[stable], seconds)",
-        "return Tally(n[canary], min(x[stable], n[canary]), n[stable], min(x[canary], n[stable]), seconds)",
+        "return Tally(canary_n, canary_x, stable_n, stable_x, seconds)",
+        "return Tally(canary_n, min(stable_x, canary_n), stable_n, min(canary_x, stable_n), seconds)",
         "stable's failures are the canary's",
         ("G14", "M1"),
     ),
