@@ -53,6 +53,10 @@ kind = "log"
 
 
 ARMS = ("stable", "canary")
+FAULT, FAULT_TYPE = (
+    "envoy.filters.http.fault",
+    "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
+)
 
 
 class Stuck(Exception):  # noqa: N818 - it says what became of the run
@@ -129,7 +133,7 @@ class Site:
 
     def _behind(self, names: Sequence[str]) -> Config:
         backends = [f"{name}-{arm}" for name in names for arm in ARMS]
-        return bootstrap([rds_listener(each, self.folder / "answers", each) for each in backends], [])
+        return bootstrap([_late(rds_listener(each, self.folder / "answers", each)) for each in backends], [])
 
     def _before(self, names: Sequence[str]) -> Config:
         backends = [f"{name}-{arm}" for name in names for arm in ARMS]
@@ -143,16 +147,22 @@ class Site:
 
     # --- the world ---------------------------------------------------------------------------------
 
-    def answer(self, backend: str, status: int, share: float = 1.0) -> None:
-        """Let a backend answer this share of its requests with this status from now on, and the rest well."""
+    def answer(self, backend: str, status: int, share: float = 1.0, delay: float = 0.0) -> None:
+        """Let a backend answer this share of its requests with this status from now on, and the rest well;
+        all of them after ``delay`` seconds.
+        """
         chance = {"default_value": {"numerator": round(share * 1_000_000), "denominator": "MILLION"}}
-        routes = [
+        routes: list[Config] = [
             {
                 "match": {"prefix": "/", "runtime_fraction": chance},
                 "direct_response": _reply(backend, status),
             },
             {"match": {"prefix": "/"}, "direct_response": _reply(backend, 200)},
         ]
+        if delay:
+            late = {"fixed_delay": f"{delay:g}s", "percentage": {"numerator": 100}}
+            for route in routes:
+                route["typed_per_filter_config"] = {FAULT: {"@type": FAULT_TYPE, "delay": late}}
         self._put(self.folder / "answers" / f"{backend}.yaml", route_file(backend, *routes))
 
     @contextlib.contextmanager
@@ -255,6 +265,13 @@ class Site:
             each["name"]: each["weight"] for each in action["weighted_clusters"]["clusters"]
         }
         return round(10_000 * weights.get(lane.canary, 0) / sum(weights.values()))
+
+
+def _late(listener: Config) -> Config:
+    """A listener whose routes can say that answers take their time."""
+    http = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    http["http_filters"] = [{"name": FAULT, "typed_config": {"@type": FAULT_TYPE}}, *http["http_filters"]]
+    return listener
 
 
 def _reply(backend: str, status: int) -> Config:

@@ -18,7 +18,10 @@ from rollout.simulation.runs import Share
 
 RATE = 100.0
 """Requests a second of each service."""
+ANALYSIS = "{checks: [{errors: {}}, {latency: {}}]}"
 STEPS = "[{weight: 10, bake: 60s}, {weight: 50, bake: 60s}, {weight: 100, bake: 60s}]"
+SLOW = 0.15
+"""Seconds from which an answer counts as failed: ten times and more of what stable takes."""
 PATIENCE = 600.0
 """Seconds that one rollout may take."""
 FLAGGER_INTERVAL, FLAGGER_LEAST, FLAGGER_CHECKS = 60, 0.99, 5
@@ -29,18 +32,21 @@ FLAGGER_LONGEST = 3600
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What stable and canary fail of their requests; ``runs`` on each of so many ``lanes``."""
+    """What stable and canary fail of their requests, and how many seconds slower the canary is; ``runs`` on
+    each of so many ``lanes``.
+    """
 
     name: str
     stable: float
     canary: float
     runs: int
     lanes: int
+    slower: float = 0.0
 
     @property
     def is_bad(self) -> bool:
         """Has it to go home?"""
-        return self.canary > self.stable
+        return self.canary > self.stable or self.slower > 0
 
 
 KINDS = (
@@ -49,13 +55,14 @@ KINDS = (
     Kind("fails 20 %", 0.001, 0.2, 20, 1),
     Kind("fails 5 %", 0.001, 0.05, 10, 2),
     Kind("fails 2 %", 0.001, 0.02, 5, 4),
+    Kind("200 ms slower", 0.001, 0.001, 10, 2, slower=0.2),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Was it rolled back, how long after its first request had it the last, how many of its requests failed;
-    and what Flagger's rule makes of its share: how long it takes, and how many fail meanwhile.
+    """Was it rolled back, how long after its first request had it the last, how many of its requests failed
+    or were slow; and what Flagger's rule makes of its share: how long it takes, and how many fail meanwhile.
     """
 
     rolled_back: bool
@@ -71,7 +78,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
         lanes = dict(zip(site.lanes, kinds, strict=True))
         for lane, kind in lanes.items():
             site.answer(lane.stable, 500, kind.stable)
-        site.commit({lane: policy(lane, lane.stable, STEPS) for lane in lanes})
+        site.commit({lane: policy(lane, lane.stable, STEPS, analysis=ANALYSIS) for lane in lanes})
         site.start()
         site.wait_steady(site.lanes)
         with ThreadPoolExecutor(len(lanes)) as threads:
@@ -85,7 +92,7 @@ def measure(*, quick: bool) -> Iterator[Figure]:
 
 def _some(site: Site, lane: Lane, kind: Kind, *, quick: bool) -> list[Outcome]:
     time.sleep(random.random() * 2)  # so that the lanes do not go in step
-    site.answer(lane.canary, 500, kind.canary)
+    site.answer(lane.canary, 500, kind.canary, kind.slower)
     return [_one(site, lane, number) for number in range(1, 2 if quick else kind.runs + 1)]
 
 
@@ -94,7 +101,7 @@ def _one(site: Site, lane: Lane, number: int) -> Outcome:
     stable = site.state(lane)["past"]["stable"]["backend"]
     asked = lane.canary if stable == lane.stable else lane.stable
     site.answers(lane)
-    site.commit({lane: policy(lane, asked, STEPS, revision=number)})
+    site.commit({lane: policy(lane, asked, STEPS, revision=number, analysis=ANALYSIS)})
     until = time.time() + PATIENCE
     while (state := site.state(lane))["type"] != "Steady" or state["past"]["attempt"] < number:
         if time.time() > until:
@@ -104,7 +111,7 @@ def _one(site: Site, lane: Lane, number: int) -> Outcome:
     word = asked.rpartition("-")[2]
     answers = [answer for answer in site.answers(lane) if answer.word == word]
     rolled_back = state["past"]["stable"]["backend"] == stable
-    failed = [answer for answer in answers if answer.status != 200]
+    failed = [answer for answer in answers if answer.status != 200 or answer.received - answer.sent > SLOW]
     seconds = answers[-1].received - answers[0].sent
     return Outcome(rolled_back, seconds, len(failed), _flagger(answers) if rolled_back else None)
 

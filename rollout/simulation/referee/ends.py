@@ -164,7 +164,7 @@ WAITS = frozenset(
         Reason.FROZEN, Reason.WINDOW_CLOSED, Reason.REWRITTEN, Reason.SHARED_TARGET, Reason.LOWERED,
         Reason.CONTESTED, Reason.FORGOTTEN, Reason.MIXTURE, Reason.BLIND_HELD, Reason.RELEASED,
         Reason.BROKEN, Reason.BREAKER_OPEN, Reason.BOTH_OVER_LIMIT, Reason.OVER_LIMIT_NOW, Reason.SUSPECT,
-        Reason.INCONCLUSIVE,
+        Reason.INCONCLUSIVE, Reason.UNPROVEN, Reason.UNCOMPARED,
     }
 )  # fmt: skip
 """Reasons in which a rollout may stay: at rest, or until somebody or something outside speaks."""
