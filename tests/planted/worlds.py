@@ -227,14 +227,6 @@ EVIDENCE = (
         ("R3", "I2"),
     ),
     Fault(
-        "first-sample-counts",
-        COUNTERS,
-        "return _ZERO if born_since else None",
-        "return _ZERO",
-        "the requests of a proxy's whole life are those of this look",
-        ("R3", "M1"),
-    ),
-    Fault(
         "counter-reset-ignored",
         COUNTERS,
         "if younger or new.completed < old.completed:",
