@@ -50,12 +50,12 @@ class Kind:
 
 
 KINDS = (
-    Kind("healthy, both fail 1 %", 0.01, 0.01, 5, 4),
+    Kind("healthy, both fail 1 %", 0.01, 0.01, 3, 8),
     Kind("fails 100 %", 0.001, 1.0, 20, 1),
     Kind("fails 20 %", 0.001, 0.2, 20, 1),
     Kind("fails 5 %", 0.001, 0.05, 10, 2),
-    Kind("fails 2 %", 0.001, 0.02, 5, 4),
-    Kind("200 ms slower", 0.001, 0.001, 10, 2, slower=0.2),
+    Kind("fails 2 %", 0.001, 0.02, 4, 5),
+    Kind("200 ms slower", 0.001, 0.001, 20, 1, slower=0.2),
 )
 
 
