@@ -10,27 +10,14 @@ import math
 
 import numpy as np
 
-from bench.judge.chance import Stream, clump, gamma, normal, poisson
+from bench.judge.chance import Stream, gamma, normal
 from bench.judge.compiling import compiled
-from bench.judge.world import ARM_GAMMA, CLUMPS, LOG, SHARED_AR, Counts, Values, World, shared_factor
+from bench.judge.world import ARM_GAMMA, LOG, SHARED_AR, Counts, Values, World, arm, shared_factor
 from rollout.core import noise
 
 MINUTE = 60.0
 MINUTES, STRETCHES, SHARES = noise.MINUTES, noise.STRETCHES, noise.SHARES
 SIGNIFICANT, FEW_ERRORS = noise.SIGNIFICANT, noise.FEW_ERRORS
-
-
-@compiled
-def _group(world: World, requests: float, share: float, chance: Stream) -> tuple[int, int]:
-    """One group's requests and errors in one minute."""
-    if world.kind != CLUMPS:
-        bad = poisson(chance, requests * share)
-        return bad + poisson(chance, requests * (1.0 - share)), bad
-    total = poisson(chance, requests)
-    bad = 0
-    for _ in range(poisson(chance, total * share / world.noise[0])):
-        bad += clump(chance, world.noise[0])
-    return total, min(total, bad)
 
 
 @compiled
@@ -52,7 +39,7 @@ def minutes(world: World, split: float, chance: Stream) -> Counts:
         for group in range(2):
             part = split if group == 0 else 1.0 - split
             share = min(1.0, world.base * factors[group])
-            n, x = _group(world, world.rate * part * MINUTE, share, chance)
+            n, x = arm(world, world.rate * part * MINUTE, share, chance)
             counts[minute, 2 * group], counts[minute, 2 * group + 1] = n, x
     return counts
 

@@ -113,7 +113,7 @@ def advance(world: World, env: Values, time: float, chance: Stream) -> None:
 
 
 @compiled
-def _arm(world: World, requests: float, share: float, chance: Stream) -> tuple[int, int]:
+def arm(world: World, requests: float, share: float, chance: Stream) -> tuple[int, int]:
     """One arm's completed and bad requests."""
     if world.kind != CLUMPS:
         bad = poisson(chance, requests * share)
@@ -128,11 +128,11 @@ def _arm(world: World, requests: float, share: float, chance: Stream) -> tuple[i
 @compiled
 def serve(world: World, env: Values, weight: float, chance: Stream, counts: Counts) -> float:
     """Add one second's requests to ``counts``; the failures among them that the canary caused."""
-    requests, bad = _arm(world, world.rate * weight, env[BAD], chance)
+    requests, bad = arm(world, world.rate * weight, env[BAD], chance)
     counts[CANARY_N] += requests
     counts[CANARY_X] += bad
     caused = bad * (1.0 - env[HEALTHY] / env[BAD]) if bad else 0.0
-    requests, bad = _arm(world, world.rate * (1.0 - weight), env[STABLE], chance)
+    requests, bad = arm(world, world.rate * (1.0 - weight), env[STABLE], chance)
     counts[STABLE_N] += requests
     counts[STABLE_X] += bad
     return caused

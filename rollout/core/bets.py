@@ -1,10 +1,10 @@
 """The judge's bets: e-processes, whose capital cannot grow on average while the canary is healthy.
 
-Formulas and proofs are those of "The test" in docs/decisions/judge.md: an increment in closed form for each
-alternative (3.1), restarts by releasing capital over time (3.2), blocks that close by totals only (3.3), a
-component that any dependence within a block leaves valid (3.4), a guard for where stable has no traffic left
-(3.6) and one for gross failure (3.6b). Each bet begins with a capital of 1; the chance that it ever reaches
-100 while its null holds is at most 1 %, however often one looks (Ville's inequality).
+What they are and why is in docs/decisions/judge.md, the proofs are those of ANALYSIS 3: an increment in
+closed form for each alternative (3.1), restarts by releasing capital over time (3.2), blocks that close by
+totals only (3.3), a component that any dependence within a block leaves valid (3.4), a guard for where stable
+has no traffic left (3.6) and one for gross failure (3.6b). Each bet begins with a capital of 1; the chance
+that it ever reaches 100 while its null holds is at most 1 %, however often one looks (Ville's inequality).
 """
 
 from __future__ import annotations

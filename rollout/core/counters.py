@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from rollout.core.model import (
-    Check,
     Errors,
     GaugeSeen,
     Latency,
@@ -342,10 +341,9 @@ def _gained(old: QuerySeen | None, new: QuerySeen, over: float | None) -> tuple[
 # --- coverage ------------------------------------------------------------------------------------
 
 
-def counted(checks: Iterable[Check]) -> tuple[str, ...]:
-    """The names under which a source counts what these checks call failed."""
-    errors = (check.of for check in checks)
-    return tuple(sorted({name for each in errors if isinstance(each, Errors) for name in each.counted}))
+def counted(measures: Iterable[Measure]) -> tuple[str, ...]:
+    """The names under which a source counts what these call failed."""
+    return tuple(sorted({name for each in measures if isinstance(each, Errors) for name in each.counted}))
 
 
 def _covered(before: Sample | None, after: Sample) -> bool:

@@ -25,7 +25,6 @@ from rollout.core.model import (
     Tally,
     Verdict,
 )
-from rollout.core.noise import UNKNOWN
 
 ODDS = 100.0
 """Evidence at which a canary is condemned: 1 / alpha, alpha = 1 %."""
@@ -67,9 +66,7 @@ def start(check: Check) -> Evidence:
             return LimitEvidence(bets.bet(len(_shares_above(check.max))), bets.comparison(bets.ERRORS))
 
 
-def add(
-    check: Check, evidence: Evidence, look: Tally, *, proof: bool, phi: float = UNKNOWN, control: bool = True
-) -> Evidence:
+def add(check: Check, evidence: Evidence, look: Tally, *, proof: bool, phi: float, control: bool) -> Evidence:
     """Feed one look's counts. ``proof``: they were gathered while the mesh carried the rung's weight.
     ``phi``: see ``noise``. ``control``: this weight leaves stable some traffic to compare with.
     """

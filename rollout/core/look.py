@@ -131,7 +131,7 @@ def unverified(seen: Observation) -> dict[str, Fact]:
 
 def look_at(state: Ramping, asked: Policy | Withdrawn, seen: Observation) -> Look:
     """Count what happened since the last look and ask the judge."""
-    if seen.noise.factors:
+    if seen.noise.factors and seen.noise is not state.noise:
         state = replace(state, noise=seen.noise)
     lacking = _lag(state, seen)
     proof = _proves(state, seen, carried=not lacking)

@@ -75,6 +75,17 @@ def quiet(checks: int) -> Noise:
     return Noise(MINUTES, (((HALF, 1.0),),) * checks)
 
 
+def under(noise: Noise, kept: Sequence[int | None]) -> Noise:
+    """Of other checks: each asks what the one did that is ``kept`` for it; ``None``: something new."""
+    if not noise.factors:
+        return noise
+    known = dict(enumerate(noise.factors))
+    strange = ((HALF, UNKNOWN),)
+    return Noise(
+        noise.minutes, tuple(strange if index is None else known.get(index, strange) for index in kept)
+    )
+
+
 def factor(noise: Noise, check: int, weight: Weight) -> float:
     """Phi of a check at the canary's weight: of the nearest share that was measured."""
     if not check < len(noise.factors):

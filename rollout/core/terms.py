@@ -21,6 +21,7 @@ from rollout.core.model import (
     Step,
     Tally,
 )
+from rollout.core.noise import under
 from rollout.core.schedule import DEFAULT_LOOK
 
 
@@ -43,6 +44,7 @@ def carry_over(state: Ramping, asked: Policy) -> Ramping | None:
         policy=asked,
         evidence=evidence_under(checks, state.evidence, asked.analysis.checks),
         counts=tuple(Tally() if index is None else state.counts[index] for index in kept),
+        noise=under(state.noise, kept),
     )
 
 

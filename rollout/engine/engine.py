@@ -76,14 +76,13 @@ class Engine:
 
     def __init__(self, settings: Settings, outside: Outside, remembered: Remembered, shout: Shout) -> None:
         clock, journal, sources = outside.clock, outside.journal, outside.sources
-        self.settings, self.clock, self.journal = settings, clock, journal
+        self.settings, self.clock, self.journal, self._ports = settings, clock, journal, sources
         self.rollouts: dict[str, Rollout] = {}
         self.freezes = {freeze.name: freeze for freeze in remembered.freezes}
         self.catalogue = Catalogue()
         self.changed: Callable[[Rollout], None] = lambda _: None
         self.driven = False
         self._over = ""
-        self._ports = sources
         self._parser = outside.parser
         self._polling = {name: asyncio.Lock() for name in sources}
         self._lost: dict[str, int] = {}
@@ -92,17 +91,18 @@ class Engine:
         self._resting: dict[str, State] = {}
         self._shout = shout
         self._breaker = Breaker(lambda: sum(isinstance(one.state, Ramping) for one in self.rollouts.values()))
+        gatherers = {name: Gatherer(source, clock) for name, source in outside.metrics.items()}
         self.world = World(
             clock,
             journal,
             outside.meshes,
-            {name: Gatherer(source, clock) for name, source in outside.metrics.items()},
+            gatherers,
             tuple(sink.name for sink in settings.sinks),
             settings.least_look,
             remembered.epoch,
             settings.observe,
             self._breaker,
-            History(outside.metrics, clock),
+            History(outside.metrics, gatherers, clock),
             self.holds,
             shout,
         )

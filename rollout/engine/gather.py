@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from rollout.core.counters import counted
-from rollout.core.model import Check, Latency, Query, Sample, Unseen
+from rollout.core.model import Latency, Measure, Query, Sample, Unseen
 from rollout.ports import Clock, Metrics, Question
 
 MOMENT = 0.002
 """Seconds that a question waits for others."""
 
 
-def about(backends: tuple[str, ...], checks: Iterable[Check]) -> Question:
-    """What has to be counted of these backends to answer these checks."""
-    checks = tuple(checks)
-    of = [check.of for check in checks]
-    queries = sorted({each.name for each in of if isinstance(each, Query)})
-    return Question(backends, counted(checks), any(isinstance(each, Latency) for each in of), tuple(queries))
+def about(backends: tuple[str, ...], measures: Sequence[Measure]) -> Question:
+    """What has to be read of these backends to count all this."""
+    queries = {each.name for each in measures if isinstance(each, Query)}
+    latency = any(isinstance(each, Latency) for each in measures)
+    return Question(backends, counted(measures), latency, tuple(sorted(queries)))
 
 
 Answer = Sample | Unseen | BaseException

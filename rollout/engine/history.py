@@ -12,13 +12,13 @@ from array import array
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rollout.core import noise
 from rollout.core.counters import baseline, increment
 from rollout.core.latency import choose
 from rollout.core.model import (
     UNHEARD,
-    Check,
     Errors,
     Latency,
     Measure,
@@ -26,10 +26,9 @@ from rollout.core.model import (
     Ramping,
     Sample,
     Tally,
-    Unseen,
 )
 from rollout.core.noise import MINUTES, Counts, Minute, Slow, Told
-from rollout.engine.gather import about
+from rollout.engine.gather import Gatherer, about
 from rollout.engine.rollout import Rollout
 from rollout.ports import Clock, Hosts, Metrics, Question
 
@@ -49,59 +48,67 @@ MOST_COUNTED = 2**32 - 1
 
 
 class History:
-    """Of every rollout's stable. Call ``read`` once a minute."""
+    """Of every rollout's stable. Call ``read`` once a minute. ``gatherers`` read what looks read too."""
 
-    def __init__(self, metrics: Mapping[str, Metrics], clock: Clock) -> None:
+    def __init__(
+        self, metrics: Mapping[str, Metrics], gatherers: Mapping[str, Gatherer], clock: Clock
+    ) -> None:
         self._metrics = metrics
+        self._gatherers = gatherers
         self._clock = clock
         self._known: dict[str, _Past] = {}
 
     def noise(self, rollout: Rollout) -> Noise:
         """How noisy its stable is, for each check, as far as that is known; not asked for at rest."""
-        known, wanted = self._known.get(rollout.name), _past_of(rollout)
-        climbs = isinstance(rollout.state, Ramping)
-        return known.noise() if climbs and known and wanted and known.is_of(wanted) else UNHEARD
+        known = self._known.get(rollout.name) if isinstance(rollout.state, Ramping) else None
+        return known.noise() if known is not None and known.of == _of(rollout) else UNHEARD
 
     async def read(self, rollouts: Sequence[Rollout]) -> None:
         """Read and remember the counters of all stables; what is silent has a longer minute next time."""
-        self._known = {one.name: past for one in rollouts if (past := self._kept(one)) is not None}
+        before, self._known = self._known, {}
         by_source: dict[str, list[_Past]] = {}
-        for past in self._known.values():
-            by_source.setdefault(past.source, []).append(past)
+        for rollout in rollouts:
+            of, known = _of(rollout), before.get(rollout.name)
+            if of is None:
+                continue
+            past = self._known[rollout.name] = known if known is not None and known.of == of else _Past(of)
+            by_source.setdefault(of.source, []).append(past)
         await asyncio.gather(
-            *(
-                self._read(self._metrics[source], pasts)
-                for source, pasts in by_source.items()
-                if source in self._metrics
-            )
+            *(self._read(source, pasts) for source, pasts in by_source.items() if source in self._metrics)
         )
 
-    def _kept(self, rollout: Rollout) -> _Past | None:
-        known, wanted = self._known.get(rollout.name), _past_of(rollout)
-        return known if known is not None and wanted is not None and known.is_of(wanted) else wanted
-
-    async def _read(self, source: Metrics, pasts: Sequence[_Past]) -> None:
-        questions = [past.question for past in pasts]
-        stables = tuple({past.stable: None for past in pasts})
-        [samples, hosts] = await asyncio.gather(
-            source.read(questions, DEADLINE), source.hosts(stables, DEADLINE), return_exceptions=True
+    async def _read(self, source: str, pasts: Sequence[_Past]) -> None:
+        stables = tuple({past.of.stable: None for past in pasts})
+        gatherer = self._gatherers[source]
+        asked = asyncio.gather(
+            *(gatherer.ask(past.question, DEADLINE) for past in pasts), return_exceptions=True
         )
-        for trouble in (samples, hosts):
-            if isinstance(trouble, Exception):
-                log.error("history.unread", extra={"detail": f"{type(trouble).__name__}: {trouble}"})
-        if isinstance(samples, BaseException):
-            return
-        told = {} if isinstance(hosts, BaseException) else hosts
+        [hosts], samples = await asyncio.gather(
+            asyncio.gather(self._metrics[source].hosts(stables, DEADLINE), return_exceptions=True), asked
+        )
         now = self._clock.monotonic()
+        told = {} if isinstance(hosts, BaseException) else hosts
         for past, sample in zip(pasts, samples, strict=True):
-            past.add(sample, told.get(past.stable, {}), now)
+            if isinstance(sample, Sample):
+                past.add(sample, told.get(past.of.stable, {}), now)
+        for trouble in {repr(one) for one in (hosts, *samples) if isinstance(one, Exception)}:
+            log.error("history.unread", extra={"source": source, "detail": trouble})
 
 
-def _past_of(rollout: Rollout) -> _Past | None:
+class _Of(NamedTuple):
+    """Whose history, and of what; the limits that checks set do not matter to it."""
+
+    source: str
+    stable: str
+    measures: tuple[Measure, ...]
+
+
+def _of(rollout: Rollout) -> _Of | None:
     policy = rollout.policy
     if policy is None or rollout.past is None:
         return None
-    return _Past(policy.analysis.metrics, rollout.past.stable.backend, policy.analysis.checks)
+    measures = tuple([check.of for check in policy.analysis.checks])
+    return _Of(policy.analysis.metrics, rollout.past.stable.backend, measures)
 
 
 @dataclass(slots=True)
@@ -133,9 +140,7 @@ class _Past:
     array for each comparison of latencies, once their edges are known.
     """
 
-    source: str
-    stable: str
-    checks: tuple[Check, ...]
+    of: _Of
     _slow: dict[int, _Slowness] = field(default_factory=dict)
     _rows: deque[array[int]] = field(default_factory=lambda: deque(maxlen=MINUTES))
     _index: dict[str, int] = field(default_factory=dict)
@@ -145,19 +150,15 @@ class _Past:
     _noise: Noise = UNHEARD
     _age: int = RENEWED
 
-    def is_of(self, other: _Past) -> bool:
-        """Is it the history of the same, asked the same?"""
-        return (self.source, self.stable, self.checks) == (other.source, other.stable, other.checks)
-
     @property
     def question(self) -> Question:
         """What to read."""
-        return about((self.stable,), self.checks)
+        return about((self.of.stable,), self.of.measures)
 
     def noise(self) -> Noise:
-        """Measured anew now and then only."""
-        if self._age >= RENEWED or not self._noise.factors:
-            told = [self._told(number, check.of) for number, check in enumerate(self.checks)]
+        """Measured anew now and then only; while it is not known, at each reading."""
+        if self._age >= (RENEWED if self._noise.factors else 1):
+            told = [self._told(number, of) for number, of in enumerate(self.of.measures)]
             self._noise, self._age = noise.measure([self._minute(row) for row in self._rows], told), 0
         return self._noise
 
@@ -166,24 +167,22 @@ class _Past:
             return self._slow[number].told if number in self._slow else Slow((), ())
         return Told.OF_HOSTS if of == HOSTS else Told.OF_ANSWERS if isinstance(of, Latency) else Told.OF_ALL
 
-    def add(self, sample: Sample | Unseen, hosts: Hosts, now: float) -> None:
+    def add(self, sample: Sample, hosts: Hosts, now: float) -> None:
         """One reading."""
-        if isinstance(sample, Unseen):
-            return
-        measures: list[Measure] = [check.of for check in self.checks if check.of != Latency()]
+        measures: list[Measure] = [of for of in self.of.measures if of != Latency()]
         measures += [Latency(edge) for slow in self._slow.values() for edge in slow.edges]
         counted = increment(
             self._before,
             sample,
-            (self.stable, ""),
+            (self.of.stable, ""),
             measures,
             now - self._read_at if self._before else None,
         )
         if self._before is not None and counted.covered and not sample.silent:
             tallies = iter(counted.tallies)
             row = array("Q")
-            for check in self.checks:
-                one = Tally() if check.of == Latency() else next(tallies)
+            for of in self.of.measures:
+                one = Tally() if of == Latency() else next(tallies)
                 row.extend((one.stable_n, one.stable_x))
             for slow in self._slow.values():
                 slow.add([next(tallies) for _ in slow.edges])
@@ -195,16 +194,16 @@ class _Past:
                 row[place + 1] += min(max(0, n - old_n), max(0, x - old_x))
             self._rows.append(row)
             self._age += 1
-        for number, check in enumerate(self.checks):
-            if check.of == Latency() and number not in self._slow and (edges := choose(sample, self.stable)):
+        for number, of in enumerate(self.of.measures):
+            if of == Latency() and number not in self._slow and (edges := choose(sample, self.of.stable)):
                 self._slow[number] = _Slowness(edges)
         self._before, self._hosts, self._read_at = baseline(self._before, sample), dict(hosts), now
 
     def _place(self, host: str) -> int:
         number = self._index.setdefault(host, len(self._index) % MOST_HOSTS)
-        return 2 * (len(self.checks) + number)
+        return 2 * (len(self.of.measures) + number)
 
     def _minute(self, row: array[int]) -> Minute:
         pairs: list[Counts] = [(row[i], row[i + 1]) for i in range(0, len(row), 2)]
-        checks = len(self.checks)
+        checks = len(self.of.measures)
         return Minute(tuple(pairs[:checks]), {str(i): pair for i, pair in enumerate(pairs[checks:])})

@@ -138,10 +138,8 @@ def _question(rollout: Rollout) -> Question | None:
             arms, policies = (state.past.stable.backend, asked.revision.backend), []
         case _:
             return None
-    checks = [
-        check for policy in (*policies, *([asked] if asked else [])) for check in policy.analysis.checks
-    ]
-    return about(arms, checks)
+    policies += [asked] if asked else []
+    return about(arms, [check.of for policy in policies for check in policy.analysis.checks])
 
 
 def _is_homeward(rollout: Rollout, decision: Decision, seen: Observation) -> bool:
@@ -170,8 +168,8 @@ async def record(rollout: Rollout, decision: Decision, world: World, *, homeward
     alerts = alerts_of(rollout, decision, world.sinks, now)
     if decision.reason in CONDEMNED and world.breaker.condemns(world.clock.monotonic()):
         alerts += common_cause(rollout, world.sinks, now)
-    entry = Record(rollout.name, now, decision, noteworthy, alerts, rollout.asked.origin, rollout.outcome)
-    entry = replace(entry, anew=rollout.dirty)
+    origin, outcome = rollout.asked.origin, rollout.outcome
+    entry = Record(rollout.name, now, decision, noteworthy, alerts, origin, outcome, rollout.dirty)
     goes_home = homeward or isinstance(decision.state, RollingBack)
     trouble = await _write_down(rollout, entry, world, PATIENCE if goes_home else world.patience)
     if trouble:

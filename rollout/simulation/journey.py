@@ -138,7 +138,7 @@ class _Trip:
         self.policy, self.scene, self.chance, self.faithful = policy, scene, chance, faithful
         self.arms = stable.backend, policy.revision.backend
         checks = policy.analysis.checks
-        self.codes = counted(checks)
+        self.codes = counted(check.of for check in checks)
         self.timed = any(isinstance(check.of, Latency) for check in checks)
         self.rollout = Rollout(policy.name, policy, Steady(Past(stable, policy.route)))
         self.start = starts(policy)

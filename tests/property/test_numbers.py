@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rollout.core import judge, schedule
 from rollout.core.counters import baseline, increment
 from rollout.core.model import FULL, Comparison, Errors, Evidence, Limit, Sample, Split, Tally, Window
+from rollout.core.noise import UNKNOWN
 from tests.property.examples import examples
 from tests.property.strategies import samples
 from tests.unit.core.world import V1, V2
@@ -93,7 +94,7 @@ def test_the_odds_are_finite_and_positive_whatever_comes(check, looks):
     """No overflow, no NaN, no negative capital; and its state is the one that comes back from the journal."""
     evidence: Evidence = judge.start(check)
     for look in looks:
-        evidence = judge.add(check, evidence, look, proof=True)
+        evidence = judge.add(check, evidence, look, proof=True, phi=UNKNOWN, control=True)
         finding = judge.find(check, evidence)
         assert 0 < finding.odds < float("inf")
 

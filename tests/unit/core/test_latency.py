@@ -20,6 +20,7 @@ from rollout.core.model import (
     Tally,
     Verdict,
 )
+from rollout.core.noise import UNKNOWN
 from rollout.policy.codec import decode, encode
 
 S, C = "stable", "canary"
@@ -298,7 +299,9 @@ def test_a_tighter_limit_of_latency_keeps_its_capital_and_asks_anew_what_is_wors
     loose, tight = Limit(0.01, Latency(500.0)), Limit(0.01, Latency(250.0))
     evidence = judge.start(loose)
     for _ in range(3):
-        evidence = judge.add(loose, evidence, Tally(50, 20, 450, 4, 1.0), proof=True)
+        evidence = judge.add(
+            loose, evidence, Tally(50, 20, 450, 4, 1.0), proof=True, phi=UNKNOWN, control=True
+        )
     kept = judge.tighten(loose, evidence, tight)
     assert isinstance(evidence, LimitEvidence)
     assert isinstance(kept, LimitEvidence)

@@ -101,7 +101,7 @@ def test_failed_calls_and_connections_are_counted_by_their_own_names():
         Comparison(Latency()),
         Limit(0.1, Query("q")),
     )
-    assert counted(checks) == ("429", "503", "grpc")
+    assert counted(check.of for check in checks) == ("429", "503", "grpc")
     before = Series("a", "canary", 10, 10, 0, (("5xx", 1), ("grpc", 2)))
     after = Series("a", "canary", 20, 20, 0, (("5xx", 1), ("grpc", 7)))
     seen = increment(Sample((before,)), Sample((after,)), ARMS, (grpc, Errors()), 1.0)

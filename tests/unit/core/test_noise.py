@@ -170,3 +170,11 @@ def test_a_limit_of_latency_is_measured_as_answers_are():
         factor(measure(history, [told]), 0, Weight(1000)) for told in (Told.OF_ANSWERS, Told.OF_ALL)
     )
     assert answers > failures == 1.0
+
+
+def test_the_noise_of_other_checks_is_that_of_those_they_tighten():
+    """By what each was kept for, whatever its place; something new is not known; nor is what never was."""
+    known = Noise(60, (((0.5, 2.0),), ((0.5, 3.0),)))
+    moved = noise.under(known, (1, None, 0))
+    assert [factor(moved, check, Weight(5000)) for check in range(3)] == [3.0, UNKNOWN, 2.0]
+    assert noise.under(Noise(7), (0, 1)) == Noise(7)

@@ -6,6 +6,7 @@ from datetime import time
 import pytest
 
 from rollout.core.model import (
+    UNHEARD,
     Analysis,
     Bet,
     Cause,
@@ -17,6 +18,7 @@ from rollout.core.model import (
     Limit,
     LimitEvidence,
     NoDataRule,
+    Noise,
     OnSilence,
     Policy,
     Ramping,
@@ -115,6 +117,18 @@ def test_what_tightens_or_does_not_bear_on_evidence_applies_at_once(asked):
         (gained,) = decision.judged.fed[asked.analysis.checks.index(check)]
         assert counts == had + gained
         assert (evidence.step.canary_n, evidence.step.seconds) == (counts.canary_n, counts.seconds)
+
+
+def test_the_noise_of_a_check_goes_with_it():
+    """A limit before the comparison: each is judged by the phi that it had."""
+    world = baked()
+    comparison, limit = LIMITED.checks
+    assert isinstance(limit, Limit)
+    world.noise = UNHEARD
+    world.state = replace(world.ramp, noise=Noise(60, (((0.5, 2.0),), ((0.5, 3.0),))))
+    world.asks(analysis=replace(LIMITED, checks=(replace(limit, max=0.01), comparison)))
+    assert world.look().reason is Reason.BAKING
+    assert world.ramp.noise == Noise(60, (((0.5, 3.0),), ((0.5, 2.0),)))
 
 
 @pytest.mark.parametrize("asked", AFRESH.values(), ids=AFRESH)

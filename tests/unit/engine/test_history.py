@@ -22,9 +22,12 @@ class Told(SimulatedMetrics):
         self.by_host: dict[tuple[str, str], tuple[int, int]] = {}
         self.asked: list[Sequence[Question]] = []
         self.away = False
+        self.poison = ""
 
     async def read(self, questions: Sequence[Question], deadline: float) -> Sequence[Sample | Unseen]:
         self.asked.append(questions)
+        if any(self.poison in question.backends for question in questions):
+            raise ValueError("no such number")
         if self.away:
             return [Unseen("away")] * len(questions)
         return await super().read(questions, deadline)
@@ -50,6 +53,27 @@ async def minutes(lab: Lab, number: int) -> None:
     for _ in range(number):
         await lab.run(60)
         await lab.engine.look_back()
+
+
+async def test_a_question_that_breaks_the_source_costs_its_own_history_only():
+    """Its neighbour's minutes go on (law 10)."""
+    lab, told = await lab_of("jazz", "metal")
+    told.poison = "metal-v1"
+    await minutes(lab, ENOUGH_MINUTES + 1)
+    await lab.ask("jazz-v2")
+    await lab.run(8)
+    assert lab.ramp().noise.minutes == ENOUGH_MINUTES
+
+
+async def test_a_tighter_limit_keeps_the_history():
+    """What is asked of stable is the same."""
+    limit = "  analysis: {{checks: [{{errors: {{}}}}, {{errors: {{max: {}%}}}}]}}\n"
+    lab, _ = await lab_of("jazz")
+    await lab.ask("jazz-v1", more=limit.format(5))
+    await minutes(lab, ENOUGH_MINUTES + 1)
+    await lab.ask("jazz-v2", more=limit.format(4))
+    await lab.run(8)
+    assert lab.ramp().noise.minutes == ENOUGH_MINUTES
 
 
 async def test_all_stables_are_read_together_once_a_minute():
